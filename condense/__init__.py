@@ -1,0 +1,19 @@
+"""Phase diagrams of neural-network initialisation: `simulate` trains networks over the (gamma, gamma') plane."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from condense.simulate import simulate
+
+__all__ = ["simulate"]
+
+
+def __getattr__(name: str) -> Any:
+    # torch takes seconds to import, and the analysis and the command line's checks do without it
+    if name in __all__:
+        from condense import simulate as module
+
+        return getattr(module, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,80 @@
+"""Activation functions s, each returning s(z) and its derivative s'(z) for a tensor z of any shape."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from condense import registry
+
+__all__ = ["HOMOGENEOUS", "Activation", "gelu", "get", "leaky_relu", "relu", "sigmoid", "softplus", "tanh"]
+__all__ += ["x2_tanh", "x_tanh"]
+
+Activation = Callable[[Tensor], tuple[Tensor, Tensor]]
+
+LEAK = 0.01
+
+
+def relu(z: Tensor) -> tuple[Tensor, Tensor]:
+    """s = max(z, 0), with s'(0) = 0."""
+    return z.clamp(min=0), (z > 0).to(z.dtype)
+
+
+def leaky_relu(z: Tensor) -> tuple[Tensor, Tensor]:
+    """s = max(z, z / 100)."""
+    slope = torch.where(z > 0, 1.0, LEAK).to(z.dtype)
+    return z * slope, slope
+
+
+def tanh(z: Tensor) -> tuple[Tensor, Tensor]:
+    """s = tanh z, multiplicity 1."""
+    t = torch.tanh(z)
+    return t, 1 - t * t
+
+
+def x_tanh(z: Tensor) -> tuple[Tensor, Tensor]:
+    """s = z tanh z, multiplicity 2."""
+    t, slope = tanh(z)
+    return z * t, t + z * slope
+
+
+def x2_tanh(z: Tensor) -> tuple[Tensor, Tensor]:
+    """s = z^2 tanh z, multiplicity 3."""
+    t, slope = tanh(z)
+    return z * z * t, z * (2 * t + z * slope)
+
+
+def sigmoid(z: Tensor) -> tuple[Tensor, Tensor]:
+    """s = 1 / (1 + exp(-z))."""
+    s = torch.sigmoid(z)
+    return s, s * (1 - s)
+
+
+def softplus(z: Tensor) -> tuple[Tensor, Tensor]:
+    """s = log(1 + exp z)."""
+    return torch.logaddexp(z, torch.zeros_like(z)), torch.sigmoid(z)
+
+
+def gelu(z: Tensor) -> tuple[Tensor, Tensor]:
+    """s = z Phi(z), Phi the normal distribution function."""
+    cumulative = 0.5 * torch.erfc(-z / math.sqrt(2))
+    density = torch.exp(-z * z / 2) / math.sqrt(2 * math.pi)
+    return z * cumulative, cumulative + z * density
+
+
+HOMOGENEOUS = frozenset({relu, leaky_relu})
+"""Positively homogeneous activations: s(c z) = c s(z) for c > 0, so beta2 drops out of the normalised flow."""
+
+
+def get(name: str) -> Activation:
+    """Return the activation of a known name, or of a user's elementwise function given by its dotted path.
+
+    A user's function maps a tensor to a tensor of the same shape; its derivative comes from torch.func.jvp.
+    """
+    function = registry.resolve("activation", name, "network.activation")
+    if name in registry.REGISTRY["activation"]:
+        return function  # type: ignore[no-any-return]
+    return lambda z: torch.func.jvp(function, (z,), (torch.ones_like(z),))

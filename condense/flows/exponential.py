@@ -1,0 +1,193 @@
+"""Gradient flow without a learning rate: an exponential integrator in function space.
+
+The residual e of the n outputs obeys de/dt = -K(theta) e, linear as long as the features stand still. So e is
+integrated exactly and only the features are stepped; the step is as long as the features allow.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from condense.flows.base import RUNNING, Flow, State, mean_square, merge
+from condense.networks.base import Stage, Theta, norms
+
+__all__ = ["ExponentialFlow", "phi", "psi"]
+
+HUGE = 1e100
+"""A kernel entry beyond this is treated as not finite."""
+
+GIVE_UP = 40
+"""Trials in a row that were not finite, each a fifth as long, before a run is called nonfinite."""
+
+LANDING = 0.98
+"""A run has landed when its mean square residual lies between this share of the stop and the stop."""
+
+
+def phi(z: Tensor) -> Tensor:
+    """Return (1 - exp(-z)) / z, z >= 0.
+
+    >>> phi(torch.tensor([0.0, 2.0], dtype=torch.float64))
+    tensor([1.0000, 0.4323], dtype=torch.float64)
+    """
+    return torch.where(z == 0, 1.0, -torch.expm1(-z) / z.where(z != 0, 1.0))
+
+
+def psi(z: Tensor) -> Tensor:
+    """Return (1 - exp(-z) (1 + z)) / z^2, z >= 0, by its series where the difference would cancel.
+
+    >>> psi(torch.tensor([0.0, 2.0], dtype=torch.float64))
+    tensor([0.5000, 0.1485], dtype=torch.float64)
+    """
+    small = z < 1e-3
+    x = z.where(~small, 1.0)
+    series = 1 / 2 - z / 3 + z**2 / 8 - z**3 / 30
+    return torch.where(small, series, (phi(x) - torch.exp(-x)) / x)
+
+
+class Modes(NamedTuple):
+    """Eigen-decomposition of a kernel, with the residual in its basis."""
+
+    rates: Tensor  # lambda >= 0, (R, n)
+    vectors: Tensor  # Q, (R, n, n)
+    residual: Tensor  # Q^T e, (R, n)
+
+    @classmethod
+    def of(cls, kernel: Tensor, residual: Tensor) -> Modes:
+        rates, vectors = torch.linalg.eigh(kernel)
+        return cls(rates.clamp(min=0), vectors, torch.matmul(vectors.mT, residual[..., None])[..., 0])
+
+    def back(self, weights: Tensor) -> Tensor:
+        """Return Q diag(weights) Q^T e."""
+        return torch.matmul(self.vectors, (weights * self.residual)[..., None])[..., 0]
+
+    def mean_square(self, time: Tensor) -> Tensor:
+        """Return the mean square of exp(-K t) e."""
+        return mean_square(self.residual * torch.exp(-self.rates * time[:, None]))
+
+
+class Trial(NamedTuple):
+    """A step that may be accepted."""
+
+    stage: Stage
+    modes: Modes  # of the mean kernel of the step
+    error: Tensor  # r of the error test, infinite where the trial is not finite
+
+
+class ExponentialFlow(Flow):
+    """Adaptive second-order exponential steps, each run with its own.
+
+    From theta0, e0 with K(theta0), a predictor theta_p = theta0 - F(theta0) dt phi(K dt) e0; then with the mean
+    kernel K~ of both ends, the features linear in between,
+
+        theta1 = theta0 - F(theta0) (E1 - E2) - F(theta_p) E2,   E1 = dt phi(K~ dt) e0,   E2 = dt psi(K~ dt) e0.
+
+    A step is accepted if |theta1 - theta_p| <= rtol |theta1| in every block and |e(theta1) - exp(-K~ dt) e0| <=
+    10 rtol |e0|; the next is .9 r^-1/2 times as long (between .2 and 3), r the larger ratio. The stop is located
+    inside the last step. `time` is in the clock of `condense.networks.base`. See docs/science.md.
+    """
+
+    needs_kernel = True
+
+    def prepare(self, state: State) -> State:
+        """Choose the first dt: .01 of the time in which the fastest block would move by its own size."""
+        velocity = norms(state.stage.pullback(state.residual))
+        size = state.network.sizes(state.theta)
+        fastest = torch.stack([v / s for v, s in zip(velocity, size, strict=True)]).nan_to_num(0.0).amax(dim=0)
+        dt = torch.where(fastest > 0, 0.01 / fastest, 1.0)
+        failures = torch.zeros_like(state.steps)
+        return replace(state, memory={"dt": dt, "failures": failures})
+
+    def attempt(self, state: State) -> State:
+        """Try a step of every run: accept it, reject it, or shorten it to land on the stop."""
+        dt = self._within_horizon(state)
+        kernel, finite = _tame(state.stage)
+        modes = Modes.of(kernel, state.residual)
+        state = state.end("nonfinite", ~finite).end("stalled", _stalled(modes))
+        trial = self._trial(state, modes, dt)
+        factor = (0.9 * trial.error.clamp(min=1e-6) ** -0.5).clamp(0.2, 3.0)
+        running = state.status == RUNNING
+        good = (trial.error <= 1) & running
+        below = mean_square(trial.stage.outputs - state.targets)
+        overshot = good & (below < LANDING * state.stop)
+        accepted = good & ~overshot
+        dt_next = torch.where(overshot, _time_to_stop(trial.modes, state.stop, below, dt), dt * factor)
+        failures = torch.where(trial.error.isinf(), state.memory["failures"] + 1, 0)
+        state = replace(
+            state,
+            stage=merge(accepted, trial.stage, state.stage),
+            time=torch.where(accepted, state.time + dt, state.time),
+            steps=state.steps + running,
+            memory={"dt": dt_next, "failures": failures},
+        )
+        state = state.end("nonfinite", failures >= GIVE_UP)
+        return state.end("max_steps", accepted & (state.time >= self.config.horizon))
+
+    def _within_horizon(self, state: State) -> Tensor:
+        dt = state.memory["dt"]
+        if math.isinf(self.config.horizon):
+            return dt
+        return torch.minimum(dt, self.config.horizon - state.time)
+
+    def _trial(self, state: State, modes: Modes, dt: Tensor) -> Trial:
+        stage0 = state.stage
+        step = dt[:, None]
+        theta_p = _minus(stage0.theta, stage0.pullback(step * modes.back(phi(modes.rates * step))))
+        stage_p = state.network.stage(theta_p)
+        kernel_p, finite = _tame(stage_p)
+        mean = Modes.of((_tame(stage0)[0] + kernel_p) / 2, state.residual)
+        E1 = step * mean.back(phi(mean.rates * step))
+        E2 = step * mean.back(psi(mean.rates * step))
+        theta1 = _minus(_minus(stage0.theta, stage0.pullback(E1 - E2)), stage_p.pullback(E2))
+        del stage_p
+        stage1 = state.network.stage(theta1)
+        error = torch.stack([*self._moves(state, theta1, theta_p), self._misfit(state, stage1, mean, step)]).amax(dim=0)
+        sound = finite & _tame(stage1)[1] & error.isfinite()
+        return Trial(stage1, mean, torch.where(sound, error, torch.inf))
+
+    def _moves(self, state: State, theta1: Theta, theta_p: Theta) -> list[Tensor]:
+        difference = norms(_minus(theta1, theta_p))
+        scale = state.network.sizes(theta1)
+        return [d / s / self.config.rtol for d, s in zip(difference, scale, strict=True)]
+
+    def _misfit(self, state: State, stage1: Stage, mean: Modes, step: Tensor) -> Tensor:
+        predicted = mean.back(torch.exp(-mean.rates * step))
+        e0 = state.residual
+        miss = torch.linalg.vector_norm(stage1.outputs - state.targets - predicted, dim=1)
+        return miss / torch.linalg.vector_norm(e0, dim=1) / (10 * self.config.rtol)
+
+
+def _minus(theta: Theta, step: Theta) -> Theta:
+    return tuple(x - dx for x, dx in zip(theta, step, strict=True))
+
+
+def _tame(stage: Stage) -> tuple[Tensor, Tensor]:
+    """Return the kernel with those that are not finite replaced by 1, so that eigh spares their neighbours."""
+    finite = (stage.kernel.abs() < HUGE).flatten(1).all(dim=1) & stage.outputs.isfinite().all(dim=1)
+    identity = torch.eye(stage.kernel.shape[-1], dtype=stage.kernel.dtype, device=stage.kernel.device)
+    return stage.kernel.where(finite[:, None, None], identity), finite
+
+
+def _stalled(modes: Modes) -> Tensor:
+    """Whether e^T K e <= 1e-12 lambda_max |e|^2: nothing that is left of the residual can be reduced."""
+    squares = modes.residual**2
+    return (modes.rates * squares).sum(dim=1) <= 1e-12 * modes.rates.amax(dim=1) * squares.sum(dim=1)
+
+
+def _time_to_stop(modes: Modes, stop: Tensor, reached: Tensor, dt: Tensor) -> Tensor:
+    """Return the time at which exp(-K~ t) e0, scaled to what the step really reached, falls to the stop.
+
+    The logarithm of the mean square is convex in t; 60 bisections of [0, dt] find it to rounding.
+    """
+    aim = (1 + LANDING) / 2 * stop
+    bias = (reached / modes.mean_square(dt)).log().nan_to_num(0.0, 0.0, 0.0)
+    low, high = torch.zeros_like(dt), dt
+    for _ in range(60):
+        middle = (low + high) / 2
+        above = modes.mean_square(middle).log() + bias * middle / dt > aim.log()
+        low, high = middle.where(above, low), high.where(above, middle)
+    return high

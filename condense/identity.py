@@ -1,0 +1,58 @@
+"""What makes a run that run: a hash of the science in its config. No torch here.
+
+Only what differs from the defaults enters, so an option added later leaves old keys alone; user data enters by
+content, floats by repr. Widths, seeds, what is measured, device, launcher and paths stay out of a run's key.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict
+from typing import Any
+
+from condense import schema
+from condense.data import Dataset
+
+__all__ = ["key", "science", "setting"]
+
+SCHEMA_VERSION = 1
+
+PLACE = {"gamma", "gamma_prime", "name", "alpha", "beta1", "beta2"}
+"""What of init says where on the plane a run lies."""
+
+
+def _delta(config: Any) -> dict[str, Any]:
+    """Return what differs from the defaults of the config's class, and always its name."""
+    default = asdict(type(config)())
+    changes = {key: value for key, value in asdict(config).items() if value != default[key]}
+    return {"name": getattr(config, "name", ""), **changes}
+
+
+def science(config: schema.Config, data: Dataset) -> dict[str, Any]:
+    """Return the science of a config as plain values: init, network, data, flow and dtype."""
+    built_in = config.data.path is None and data.name != "arrays"
+    init = {**asdict(config.init), "name": config.init.name}
+    return {
+        "init": init,
+        "network": _delta(config.network),
+        "data": _delta(config.data) if built_in else {"content": data.digest},
+        "flow": _delta(config.flow),
+        "dtype": config.dtype,
+        "schema": SCHEMA_VERSION,
+    }
+
+
+def _hash(content: Any) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True, default=repr).encode()).hexdigest()[:16]
+
+
+def setting(facts: dict[str, Any]) -> str:
+    """Return the hash of `science` without the place on the plane: runs of one diagram share it."""
+    init = {name: value for name, value in facts["init"].items() if name not in PLACE}
+    return _hash({**facts, "init": init})
+
+
+def key(facts: dict[str, Any], width: int, seed: int) -> str:
+    """Return the key of a run: the hash of its `science`, width and seed."""
+    return _hash({**facts, "width": width, "seed": seed})

@@ -1,0 +1,124 @@
+"""What a flow needs to know of a network: outputs, pullback and kernel, for a stack of R networks at once.
+
+A stack holds R networks of equal width that share the data, one run each. Parameters are *normalised*: every block
+is drawn with standard deviation 1 and its scale beta_l stands in the formulas. The clock is that of Luo et al. 2021
+times kappa, in which block l moves at the rate tau_l = (prod_k beta_k)^(2/L) / beta_l^2 (two layers: tau_w = kappa',
+tau_a = 1/kappa'), and with J_l = df/dtheta_l
+
+    dtheta/dt = -F e,   F_l = tau_l J_l^T / (n kappa),   de/dt = -K e,   K = sum_l J_l F_l,   e = f - y.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol, Self
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from condense.plane import Scales
+
+__all__ = ["Network", "Run", "Stage", "Theta", "column", "norms", "numpy_stream", "torch_stream"]
+
+Theta = tuple[Tensor, ...]
+"""Normalised parameters, a tensor a block, runs on the leading axis."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One network to train: its scales, the number of its neurons and the seed of its draw."""
+
+    scales: Scales
+    neurons: int
+    seed: int
+
+
+class Stage(Protocol):
+    """Networks linearised at theta."""
+
+    @property
+    def network(self) -> Network:
+        """The networks."""
+
+    @property
+    def theta(self) -> Theta:
+        """Where they are linearised."""
+
+    @property
+    def outputs(self) -> Tensor:
+        """f, shape (R, n)."""
+
+    @property
+    def kernel(self) -> Tensor:
+        """K, shape (R, n, n); zeros of shape (R, 0, 0) where it was not asked for."""
+
+    def pullback(self, v: Tensor) -> Theta:
+        """Return F v for v of shape (R, n), a tensor a block."""
+
+    def select(self, runs: Tensor) -> Self:
+        """Return the stage of these runs."""
+
+
+class Network(Protocol):
+    """A stack of R networks; `condense.networks.two_layer` and `.functional` implement it."""
+
+    @property
+    def blocks(self) -> tuple[str, ...]:
+        """Names of the parameter blocks, input side first."""
+
+    @property
+    def kappa(self) -> Tensor:
+        """kappa, shape (R,)."""
+
+    @property
+    def betas(self) -> tuple[Tensor, ...]:
+        """Scale of every block, each of shape (R,): raw parameters are beta_l theta_l."""
+
+    @property
+    def clock(self) -> Tensor:
+        """Flow time per unit of raw time, kappa / (prod_l beta_l)^(2/L), shape (R,)."""
+
+    def stage(self, theta: Theta, kernel: bool = True) -> Stage:
+        """Return the networks linearised at theta."""
+
+    def sizes(self, theta: Theta) -> Theta:
+        """Return the norm of every block, its part that can move, each of shape (R,): the yardstick of step errors."""
+
+    def relative_change(self, theta: Theta, origin: Theta) -> dict[str, Tensor]:
+        """Return RD = |theta - theta(0)| / |theta(0)| of every block and of all ("theta"), each of shape (R,)."""
+
+    def neurons(self, theta: Theta) -> tuple[Tensor, Tensor, Tensor] | None:
+        """Return directions (R, d, m), amplitudes (R, m) and which neurons are active (R, m), if it has neurons."""
+
+    def select(self, runs: Tensor) -> Self:
+        """Return the stack of these runs."""
+
+
+def column(values: Sequence[float], like: torch.dtype, device: str) -> Tensor:
+    """Return per-run numbers as a tensor of shape (R,)."""
+    return torch.tensor(values, dtype=like, device=device)
+
+
+def norms(theta: Theta) -> Theta:
+    """Return the norm of every block, each of shape (R,)."""
+    return tuple(torch.linalg.vector_norm(block.flatten(1), dim=1) for block in theta)
+
+
+def _entropy(seed: int, neurons: int, stream: int) -> np.random.SeedSequence:
+    return np.random.SeedSequence([seed, neurons, stream])
+
+
+def numpy_stream(seed: int, neurons: int, stream: int) -> np.random.Generator:
+    """Return the generator of a draw; it depends on nothing but seed and width, whatever the plane point or batch.
+
+    Different (seed, neurons, stream) give independent streams, none a prefix of another.
+    """
+    return np.random.default_rng(_entropy(seed, neurons, stream))
+
+
+def torch_stream(seed: int, neurons: int) -> torch.Generator:
+    """Return the same kind of generator for code that draws with torch."""
+    state = _entropy(seed, neurons, 0).generate_state(1, np.uint64)
+    return torch.Generator().manual_seed(int(state[0]))

@@ -1,0 +1,195 @@
+"""Any network given by `init` and `forward`: outputs, pullback and kernel by torch.func."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from condense.batched import Batched, shared
+from condense.data import Dataset
+from condense.networks.base import Run, Theta, column, norms, torch_stream
+
+__all__ = ["Functional", "FunctionalStage", "UserNetwork"]
+
+
+class UserNetwork(Protocol):
+    """A network of your own: three names and ten lines.
+
+    `scales` gives for every parameter block the powers (p, q) of its standard deviation beta = kappa^p kappa'^q, in
+    the order from input to output. Two layers: {"w": (1/2, -1/2), "a": (1/2, 1/2)}, so that beta_a beta_w = kappa and
+    beta_a / beta_w = kappa'.
+    """
+
+    scales: Mapping[str, tuple[float, float]]
+
+    def init(self, generator: torch.Generator, m: int) -> Mapping[str, Tensor]:
+        """Return standard normal draws of every block for width m; the scales beta come on top of them."""
+
+    def forward(self, params: Mapping[str, Tensor], x: Tensor) -> Tensor:
+        """Return the outputs, shape (n,), for inputs of shape (n, d) and the raw (scaled) parameters of one network."""
+
+
+@dataclass(frozen=True)
+class Functional(Batched):
+    """f = forward({beta_l theta_l}, x), or with antisymmetric initialisation the difference of two such copies.
+
+    Parameters and their changes are normalised by beta_l as for two layers (see `condense.networks.base`); RD is over
+    the first copy.
+    """
+
+    kappa: Tensor
+    betas: tuple[Tensor, ...]
+    inputs: Tensor = shared()
+    user: UserNetwork = shared()
+    blocks: tuple[str, ...] = shared()
+    copies: int = shared()
+
+    @classmethod
+    def build(
+        cls,
+        runs: Sequence[Run],
+        data: Dataset,
+        user: UserNetwork,
+        *,
+        antisymmetric: bool = True,
+        device: str = "cpu",
+        dtype: torch.dtype = torch.float64,
+    ) -> tuple[Functional, Theta]:
+        """Return the stack of these runs and its parameters at the start.
+
+        Raises:
+            ValueError: what `user` gives is not of the form that `UserNetwork` states.
+        """
+        blocks = _check_scales(user)
+        copies = 2 if antisymmetric else 1
+        drawn = {run.seed: _draw(user, run, blocks, dtype, device) for run in runs}
+        theta = tuple(
+            torch.stack([drawn[run.seed][block] for run in runs]).unsqueeze(1).repeat_interleave(copies, dim=1)
+            for block in blocks
+        )
+        number = functools.partial(column, like=dtype, device=device)
+        betas = tuple(number([_beta(run, user.scales[block]) for run in runs]) for block in blocks)
+        inputs = torch.as_tensor(data.x, dtype=dtype, device=device)
+        network = cls(number([run.scales.kappa for run in runs]), betas, inputs, user, blocks, copies)
+        _check_outputs(network, theta)
+        return network, theta
+
+    @property
+    def clock(self) -> Tensor:
+        """kappa / (prod_l beta_l)^(2/L)."""
+        return self.kappa / torch.stack(self.betas).log().mean(dim=0).mul(2).exp()
+
+    @property
+    def rates(self) -> tuple[Tensor, ...]:
+        """tau_l = (prod_k beta_k)^(2/L) / beta_l^2, each of shape (R,)."""
+        common = self.kappa / self.clock
+        return tuple(common / beta**2 for beta in self.betas)
+
+    def _output(self, theta: Theta, betas: tuple[Tensor, ...]) -> Tensor:
+        """Return f of one run, shape (n,), for blocks of shape (copies, ...)."""
+
+        def copy(k: int) -> Tensor:
+            params = {name: beta * x[k] for name, beta, x in zip(self.blocks, betas, theta, strict=True)}
+            return self.user.forward(params, self.inputs)
+
+        return copy(0) - copy(1) if self.copies == 2 else copy(0)
+
+    def outputs(self, theta: Theta) -> Tensor:
+        """Return f, shape (R, n)."""
+        return torch.func.vmap(self._output)(theta, self.betas)
+
+    def stage(self, theta: Theta, kernel: bool = True) -> FunctionalStage:
+        """Return the networks linearised at theta, by reverse-mode Jacobians."""
+        jacobians = torch.func.vmap(torch.func.jacrev(self._output))(theta, self.betas)
+        f, n = self.outputs(theta), len(self.inputs)
+        J = tuple(block.flatten(2).detach() for block in jacobians)
+        K = f.new_zeros(len(f), n if kernel else 0, n if kernel else 0)
+        if kernel:
+            for block, rate in zip(J, self.rates, strict=True):
+                K += torch.matmul(block, block.mT) * (rate / (n * self.kappa))[:, None, None]
+        return FunctionalStage(self, theta, f.detach(), K, J)
+
+    def sizes(self, theta: Theta) -> Theta:
+        """Return the norm of every block over both copies."""
+        return norms(theta)
+
+    def relative_change(self, theta: Theta, origin: Theta) -> dict[str, Tensor]:
+        """Return RD of every block and of all of them ("theta"), first copy."""
+        first = [(now[:, :1], start[:, :1]) for now, start in zip(theta, origin, strict=True)]
+        moved = norms(tuple(now - start for now, start in first))
+        start = norms(tuple(start for _, start in first))
+        each = {name: x / y for name, x, y in zip(self.blocks, moved, start, strict=True)}
+        return {**each, "theta": torch.stack(moved).norm(dim=0) / torch.stack(start).norm(dim=0)}
+
+    def neurons(self, theta: Theta) -> None:
+        """Return None: a network given by its forward pass alone does not say what a neuron is."""
+
+
+@dataclass(frozen=True)
+class FunctionalStage(Batched):
+    """A network linearised at theta, with its Jacobian J of shape (R, n, parameters) for every block."""
+
+    network: Functional
+    theta: Theta
+    outputs: Tensor
+    kernel: Tensor
+    jacobians: tuple[Tensor, ...]
+
+    def pullback(self, v: Tensor) -> Theta:
+        """Return F v = tau_l J_l^T v / (n kappa) for every block."""
+        network = self.network
+        scale = v / (v.shape[1] * network.kappa[:, None])
+        return tuple(
+            torch.matmul((rate[:, None] * scale)[:, None, :], J)[:, 0].view_as(block)
+            for rate, J, block in zip(network.rates, self.jacobians, self.theta, strict=True)
+        )
+
+
+def _name(user: Any) -> str:
+    return f"network {type(user).__name__}"
+
+
+def _check_scales(user: UserNetwork) -> tuple[str, ...]:
+    for attribute in ("init", "forward", "scales"):
+        if not hasattr(user, attribute):
+            raise ValueError(
+                f"{_name(user)} has no {attribute!r}; needed are init(generator, m), forward(params, x) and "
+                "scales = {block: (power of kappa, power of kappa')}"
+            )
+    scales = user.scales
+    well_formed = isinstance(scales, Mapping) and all(np.shape(powers) == (2,) for powers in scales.values())
+    if not well_formed or not scales:
+        raise ValueError(
+            f"{_name(user)}: scales = {scales!r} is not a mapping from block to its powers (of kappa, of kappa'), "
+            "such as {'w': (0.5, -0.5), 'a': (0.5, 0.5)}"
+        )
+    return tuple(scales)
+
+
+def _draw(
+    user: UserNetwork, run: Run, blocks: tuple[str, ...], dtype: torch.dtype, device: str
+) -> dict[str, Tensor]:
+    params = user.init(torch_stream(run.seed, run.neurons), run.neurons)
+    if not isinstance(params, Mapping) or set(params) != set(blocks):
+        got = list(params) if isinstance(params, Mapping) else type(params).__name__
+        raise ValueError(f"{_name(user)}: init returned {got}, but scales names the blocks {list(blocks)}")
+    return {name: x.to(dtype=dtype, device=device) for name, x in params.items()}
+
+
+def _check_outputs(network: Functional, theta: Theta) -> None:
+    f, n = network.outputs(theta), len(network.inputs)
+    if f.shape[1:] != (n,):
+        raise ValueError(
+            f"{_name(network.user)}: forward returned shape {tuple(f.shape[1:])} for {n} inputs; "
+            f"allowed is ({n},), one scalar an input"
+        )
+
+
+def _beta(run: Run, powers: tuple[float, float]) -> float:
+    return float(run.scales.kappa ** powers[0] * run.scales.kappa_prime ** powers[1])

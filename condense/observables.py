@@ -1,0 +1,94 @@
+"""What is measured when a run ends: functions from the ended runs to columns of their records."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from condense.clusters import Cover, cover, mean_abs_cosine
+from condense.flows.base import State
+from condense.networks.base import Theta
+from condense.schema import Measure
+
+__all__ = ["Columns", "Observable", "clusters", "relative_change"]
+
+Columns = dict[str, list[Any]]
+Observable = Callable[[State, Measure], Columns]
+
+REMEMBERED = 64
+"""Covers of initial weights kept: every plane point starts from the same draw."""
+
+
+def relative_change(state: State, measure: Measure) -> Columns:
+    """Return RD = |theta - theta(0)| / |theta(0)| of every block and of all, final and as supremum over the steps."""
+    final = state.network.relative_change(state.theta, state.origin)
+    columns = {f"rd_{block}": change.tolist() for block, change in final.items()}
+    return {**columns, **{f"rd_{block}_sup": change.tolist() for block, change in state.sup.items()}}
+
+
+def clusters(state: State, measure: Measure) -> Columns:
+    """Return the number of directions and lines that cover the neurons, before and after; none without neurons."""
+    before = [_initial_cover(neurons, measure) for neurons in _neurons(state, state.origin)]
+    rows = [_row(*pair, measure) for pair in zip(_neurons(state, state.theta), before, strict=True)]
+    return {name: [row[name] for row in rows] for name in rows[0]} if rows else {}
+
+
+@dataclass(frozen=True)
+class _Neurons:
+    """The active neurons of one network: unit directions (d, m) and amplitudes (m,)."""
+
+    directions: NDArray[np.float64]
+    amplitudes: NDArray[np.float64]
+
+    def cover(self, measure: Measure, lines: bool = False) -> Cover:
+        """Return the cover by the rule of `measure`."""
+        return cover(
+            self.directions,
+            self.amplitudes,
+            threshold=measure.threshold,
+            fraction=measure.fraction,
+            most=measure.clusters_max,
+            candidates=measure.centres,
+            lines=lines,
+        )
+
+
+def _neurons(state: State, theta: Theta) -> Iterator[_Neurons]:
+    found = state.network.neurons(theta)
+    for directions, amplitudes, active in zip(*found, strict=True) if found else ():
+        chosen = active & amplitudes.isfinite()
+        yield _Neurons(directions[:, chosen].double().cpu().numpy(), amplitudes[chosen].double().cpu().numpy())
+
+
+_initial_covers: dict[bytes, Cover] = {}
+
+
+def _initial_cover(neurons: _Neurons, measure: Measure) -> Cover:
+    """Return the cover of initial weights, remembered by content: every plane point starts from the same draw."""
+    content = hashlib.blake2b(repr(measure).encode())
+    content.update(np.ascontiguousarray(neurons.directions))
+    content.update(neurons.amplitudes)
+    key = content.digest()
+    if key not in _initial_covers:
+        if len(_initial_covers) >= REMEMBERED:
+            _initial_covers.pop(next(iter(_initial_covers)))
+        _initial_covers[key] = neurons.cover(measure)
+    return _initial_covers[key]
+
+
+def _row(after: _Neurons, initial: Cover, measure: Measure) -> dict[str, Any]:
+    final = after.cover(measure)
+    return {
+        "clusters": len(final),
+        "clusters_initial": len(initial),
+        "clusters_capped": final.capped,
+        "lines": len(after.cover(measure, lines=True)),
+        "two_direction_share": final.two_direction_share,
+        "two_direction_share_initial": initial.two_direction_share,
+        "mean_abs_cosine": mean_abs_cosine(after.directions),
+    }

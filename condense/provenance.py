@@ -1,0 +1,38 @@
+"""Where a result comes from: the version of condense, the commit it was run at, and whether that was dirty."""
+
+from __future__ import annotations
+
+import functools
+import subprocess
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+__all__ = ["provenance"]
+
+
+@functools.cache
+def provenance() -> dict[str, Any]:
+    """Return version, git commit and dirty flag of the code; the commit is empty where condense is no checkout."""
+    folder = Path(__file__).parent
+    commit = _git(folder, "rev-parse", "HEAD")
+    changes = _git(folder, "status", "--porcelain", "--untracked-files=no") if commit else ""
+    return {"version": _version(), "commit": commit, "dirty": bool(changes) if commit else None}
+
+
+def _version() -> str:
+    try:
+        return metadata.version("condense")
+    except metadata.PackageNotFoundError:
+        return ""
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    """Return what git says, or nothing where there is no git or the folder's package is not tracked by it."""
+    tracked = ["git", "-C", str(folder), "ls-files", "--error-unmatch", "__init__.py"]
+    try:
+        subprocess.run(tracked, capture_output=True, check=True)
+        done = subprocess.run(["git", "-C", str(folder), *arguments], capture_output=True, check=True, text=True)
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+    return done.stdout.strip()

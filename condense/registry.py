@@ -1,0 +1,76 @@
+"""Names of the things a user chooses, each standing for a dotted path; a user's own dotted path comes in by the same door."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+__all__ = ["REGISTRY", "check", "nearest", "resolve"]
+
+REGISTRY: Mapping[str, Mapping[str, str]] = {
+    "activation": {
+        name: f"condense.activations.{name}"
+        for name in ("relu", "leaky_relu", "tanh", "x_tanh", "x2_tanh", "sigmoid", "softplus", "gelu")
+    },
+    "network": {"two_layer": "condense.networks.two_layer.TwoLayer"},
+    "data": {name: f"condense.data.{name}" for name in ("parabola", "digits", "mnist")},
+    "flow": {
+        "exponential": "condense.flows.exponential.ExponentialFlow",
+        "descent": "condense.flows.descent.DescentFlow",
+        "adam": "condense.flows.adam.AdamFlow",
+    },
+    "observable": {
+        "relative_change": "condense.observables.relative_change",
+        "clusters": "condense.observables.clusters",
+    },
+}
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Return ", did you mean 'x'?" for the known name closest to a mistyped one, or nothing if none is close.
+
+    >>> nearest("rleu", ["relu", "tanh"])
+    ", did you mean 'relu'?"
+    """
+    close = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
+    return f", did you mean {close[0]!r}?" if close else ""
+
+
+def check(kind: str, name: str, key: str = "") -> None:
+    """Raise ValueError unless `name` is a known name of its kind or has the form of a dotted path.
+
+    >>> check("activation", "rleu")
+    Traceback (most recent call last):
+    ValueError: activation = 'rleu' is not known, did you mean 'relu'? Known: relu, leaky_relu, tanh, x_tanh, \
+x2_tanh, sigmoid, softplus, gelu; or the dotted path of your own, such as mymodule.name
+    """
+    known = REGISTRY[kind]
+    if name in known or all(part.isidentifier() for part in name.split(".", 1)) and "." in name:
+        return
+    guess = nearest(name, known) or "."
+    raise ValueError(
+        f"{key or kind} = {name!r} is not known{guess} Known: {', '.join(known)}; "
+        "or the dotted path of your own, such as mymodule.name"
+    )
+
+
+def resolve(kind: str, name: str, key: str = "") -> Any:
+    """Return the object that a known name or a dotted path stands for.
+
+    Raises:
+        ValueError: unknown name, no such module, or the module lacks the attribute.
+    """
+    check(kind, name, key)
+    path = REGISTRY[kind].get(name, name)
+    module, _, attribute = path.rpartition(".")
+    try:
+        return getattr(importlib.import_module(module), attribute)
+    except ImportError as error:
+        raise ValueError(
+            f"{key or kind} = {name!r}: the module {module!r} cannot be imported ({error}); "
+            "it must lie in the folder you start from or be installed"
+        ) from error
+    except AttributeError as error:
+        raise ValueError(f"{key or kind} = {name!r}: the module {module!r} has no {attribute!r}") from error
