@@ -14,7 +14,7 @@ from typing import Any
 from condense import schema
 from condense.data import Dataset
 
-__all__ = ["key", "science", "setting"]
+__all__ = ["PLACE", "delta", "key", "science", "setting"]
 
 SCHEMA_VERSION = 1
 
@@ -22,11 +22,11 @@ PLACE = {"gamma", "gamma_prime", "name", "alpha", "beta1", "beta2"}
 """What of init says where on the plane a run lies."""
 
 
-def _delta(config: Any) -> dict[str, Any]:
+def delta(config: Any) -> dict[str, Any]:
     """Return what differs from the defaults of the config's class, and always its name."""
     default = asdict(type(config)())
     changes = {key: value for key, value in asdict(config).items() if value != default[key]}
-    return {"name": getattr(config, "name", ""), **changes}
+    return {"name": config.name, **changes} if hasattr(config, "name") else changes
 
 
 def science(config: schema.Config, data: Dataset) -> dict[str, Any]:
@@ -35,9 +35,9 @@ def science(config: schema.Config, data: Dataset) -> dict[str, Any]:
     init = {**asdict(config.init), "name": config.init.name}
     return {
         "init": init,
-        "network": _delta(config.network),
-        "data": _delta(config.data) if built_in else {"content": data.digest},
-        "flow": _delta(config.flow),
+        "network": delta(config.network),
+        "data": delta(config.data) if built_in else {"content": data.digest},
+        "flow": delta(config.flow),
         "dtype": config.dtype,
         "schema": SCHEMA_VERSION,
     }

@@ -132,8 +132,10 @@ def _check_device(device: str) -> None:
         raise ValueError(f"device = {device!r}: torch finds no CUDA device here; use device=cpu, or a CUDA build of torch")
 
 
-def train(problems: Sequence[Problem], wanted: Callable[[str], bool] = lambda key: True) -> Iterator[dict[str, Any]]:
-    """Train the runs whose keys are wanted and yield their records as they end.
+def train(
+    problems: Sequence[Problem], wanted: Callable[[str], bool] = lambda key: True
+) -> Iterator[list[dict[str, Any]]]:
+    """Train the runs whose keys are wanted and yield the records of one batch after another.
 
     Problems differ by their place on the plane alone, so runs of equal width go through one batch.
     """
@@ -145,7 +147,7 @@ def train(problems: Sequence[Problem], wanted: Callable[[str], bool] = lambda ke
     for width, pending in rows.items():
         size = _batch_size(problems[0], width)
         for start in range(0, len(pending), size):
-            yield from _train_batch(pending[start : start + size])
+            yield _train_batch(pending[start : start + size])
 
 
 def _batch_size(problem: Problem, width: int) -> int:
@@ -153,7 +155,7 @@ def _batch_size(problem: Problem, width: int) -> int:
     return max(1, BATCH // (copies * width * len(problem.data.y)))
 
 
-def _train_batch(pending: list[tuple[Problem, dict[str, Any]]]) -> Iterator[dict[str, Any]]:
+def _train_batch(pending: list[tuple[Problem, dict[str, Any]]]) -> list[dict[str, Any]]:
     problem = pending[0][0]
     rows = [row for _, row in pending]
     runs = [Run(p.config.init.resolve().scales(row["width"], p.data.x.shape[1]), row["neurons"], row["seed"]) for p, row in pending]
@@ -168,7 +170,7 @@ def _train_batch(pending: list[tuple[Problem, dict[str, Any]]]) -> Iterator[dict
             ended.append({**rows[place], "mse_initial": mse_initial[place], **columns})
     seconds = time.perf_counter() - clock
     steps = sum(row["steps"] for row in ended) or 1
-    return ({**row, "wall_seconds": seconds * row["steps"] / steps} for row in ended)
+    return [{**row, "wall_seconds": seconds * row["steps"] / steps} for row in ended]
 
 
 def _columns(state: State, measure: schema.Measure) -> Iterator[dict[str, Any]]:
@@ -241,7 +243,7 @@ def simulate(
         Problem.of(schema.Config(init=_init_config(place, antisymmetric), **config), dataset, user)  # type: ignore[arg-type]
         for place in places
     ]
-    table = records.frame(list(train(problems)))
+    table = records.frame([row for batch in train(problems) for row in batch])
     return table.sort_values(["gamma", "gamma_prime", "width", "seed"], ignore_index=True)
 
 

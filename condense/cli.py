@@ -1,0 +1,78 @@
+"""The front door: `python -m condense [-m] [key=value ...]`. Hydra is known here and nowhere below."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import hydra
+from hydra.core.config_store import ConfigStore
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import CompactHydraException, ConfigCompositionException
+from omegaconf import MISSING, DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from rich.console import Console
+
+from condense import schema, suggest
+from condense.job import Job
+
+__all__ = ["config_folder", "main", "register_schema"]
+
+
+@dataclass
+class _Root(schema.Config):
+    """The config as Hydra composes it: init and flow are groups with a schema for each choice."""
+
+    init: Any = MISSING
+    flow: Any = MISSING
+
+
+def register_schema() -> None:
+    """Put the schema behind every config group into Hydra's store, below schema/."""
+    store = ConfigStore.instance()
+    store.store(group="schema", name="config", node=_Root)
+    for name in ("network", "data", "measure"):
+        store.store(group="schema", name=name, node=getattr(schema, name.capitalize()))
+    for name, node in {"plane": schema.Plane, "named": schema.Named, "spelled_out": schema.SpelledOut}.items():
+        store.store(group="schema/init", name=name, node=node)
+    for name, flow in {"exponential": schema.Exponential, "descent": schema.Descent, "adam": schema.Adam}.items():
+        store.store(group="schema/flow", name=name, node=flow)
+
+
+def config_folder() -> Path:
+    """Return conf/ of the checkout that this package lies in, else the one packaged with it."""
+    package = Path(__file__).resolve().parent
+    checkout = package.parent / "conf"
+    in_checkout = (package.parent / "pyproject.toml").exists() and (checkout / "config.yaml").exists()
+    return checkout if in_checkout else package / "conf"
+
+
+def _run(config: DictConfig) -> None:
+    try:
+        job = Job(OmegaConf.to_object(config))  # type: ignore[arg-type]
+    except ValueError as error:
+        raise ConfigCompositionException(str(error)) from error
+    settings = HydraConfig.get()
+    folder = Path(settings.runtime.output_dir)
+    table = job.run(folder)
+    if settings.mode is hydra.types.RunMode.RUN:
+        from condense.table import show
+
+        show(table, folder, Console())
+
+
+def main() -> None:
+    """Run the command line; exit with 1 and a message that helps if it is refused, with a traceback if a run raised."""
+    register_schema()
+    sys.path.insert(0, os.getcwd())  # networks, activations and data of the user's own
+    full_error = os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # so that errors come to us, who print them
+    try:
+        hydra.main(version_base="1.3", config_path=str(config_folder()), config_name="config")(_run)()
+    except (CompactHydraException, OmegaConfBaseException) as error:
+        cause = error.__cause__ if isinstance(error.__cause__, OmegaConfBaseException) else ""
+        text = f"{error}\n{cause}".strip()
+        hints = suggest.hints(sys.argv[1:], [config_folder(), Path("conf")])
+        sys.exit("\n".join([text, *hints]))

@@ -1,0 +1,109 @@
+"""A job: one place on the plane with all its widths and seeds, and the folder that holds its records."""
+
+from __future__ import annotations
+
+import traceback
+import warnings
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from condense import identity, records, schema
+from condense.records import FILE, RecordsError
+from condense.simulate import Problem, train
+
+__all__ = ["ERROR_FILE", "Job"]
+
+ERROR_FILE = "error.txt"
+
+class Job:
+    """A checked config and its runs; everything about them is read from and written to the job's folder.
+
+    Raises:
+        ValueError: the config is not allowed; nothing was started.
+    """
+
+    def __init__(self, config: schema.Config) -> None:
+        self.config = config
+        self.problem = Problem.of(config)
+        self.keys = self.problem.keys()
+
+    @property
+    def name(self) -> str:
+        """The folder name: "gamma=1,gamma_prime=0", or "init=ntk" for a named or spelled-out initialisation."""
+        init = self.config.init
+        if isinstance(init, schema.Plane):
+            return f"gamma={init.gamma:.12g},gamma_prime={init.gamma_prime:.12g}"
+        scales = "" if isinstance(init, schema.Named) else f",alpha={init.alpha},beta1={init.beta1},beta2={init.beta2}"
+        return f"init={init.name}{scales}".replace(" ", "")
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What all jobs of a sweep share, by dotted key: what differs from the defaults, the place left out."""
+        facts = {**self.problem.facts, "measure": identity.delta(self.config.measure)}
+        facts["init"] = {key: value for key, value in facts["init"].items() if key not in identity.PLACE}
+        return dict(_flat(facts))
+
+    def recorded(self, folder: Path) -> pd.DataFrame:
+        """Return the records the folder holds, none if there is no file; a damaged file counts as none, with a warning."""
+        path = folder / FILE
+        if not path.exists():
+            return records.empty()
+        try:
+            return records.read(path)
+        except RecordsError as error:
+            warnings.warn(f"{error}; its runs are computed again", stacklevel=2)
+            return records.empty()
+
+    def missing(self, folder: Path) -> list[str]:
+        """Return the keys of the runs that the folder does not hold, failed ones included."""
+        table = self.recorded(folder)
+        done = set(table.key[table.status != "failed"])
+        return [key for key in self.keys if key not in done]
+
+    def outcome(self, folder: Path) -> Counter[str]:
+        """Return how many of the wanted runs ended with which status; "missing" counts those without a record."""
+        table = self.recorded(folder)
+        found = table.status[table.key.isin(list(self.keys))]
+        return Counter({**found.value_counts().to_dict(), "missing": len(self.keys) - len(found)})
+
+    def run(self, folder: Path) -> pd.DataFrame:
+        """Compute the missing runs, write them batch by batch, and return the records of all wanted runs.
+
+        An error in a run leaves the finished ones in place, marks the others failed, keeps the traceback in
+        error.txt, and is raised.
+        """
+        missing = set(self.missing(folder))
+        table = self.recorded(folder)
+        table = table[~table.key.isin(missing)]
+        try:
+            for batch in train([self.problem], missing.__contains__):
+                table = _append(table, batch)
+                records.write(table, folder / FILE)
+            (folder / ERROR_FILE).unlink(missing_ok=True)
+        except Exception as error:
+            (folder / ERROR_FILE).write_text(traceback.format_exc())
+            records.write(_append(table, self._failed(table, error)), folder / FILE)
+            raise
+        return table[table.key.isin(list(self.keys))].reset_index(drop=True)
+
+    def _failed(self, table: pd.DataFrame, error: Exception) -> list[dict[str, Any]]:
+        reason = f"{type(error).__name__}: {error}"
+        lost = [pair for key, pair in self.keys.items() if key not in set(table.key)]
+        return [{**self.problem.row(*pair), "status": "failed", "error": reason} for pair in lost]
+
+
+def _append(table: pd.DataFrame, rows: list[dict[str, Any]]) -> pd.DataFrame:
+    new = records.frame(rows)
+    return new if table.empty else pd.concat([table, new], ignore_index=True)
+
+
+def _flat(tree: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
+    pairs: list[tuple[str, Any]] = []
+    for key, value in tree.items():
+        nested = isinstance(value, Mapping) and value
+        pairs += _flat(value, f"{prefix}{key}.") if nested else [(f"{prefix}{key}", value)]
+    return pairs

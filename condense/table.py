@@ -1,0 +1,35 @@
+"""The table that a single run prints."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+from rich.console import Console
+from rich.table import Table
+
+from condense import plane, records
+
+__all__ = ["show"]
+
+
+def show(table: pd.DataFrame, folder: Path, console: Console) -> None:
+    """Print the records of one job, a row a run, and where they are."""
+    first = table.iloc[0]
+    predicted = plane.exponent(first.gamma, first.gamma_prime)
+    regime = plane.regime(first.gamma, first.gamma_prime)
+    console.print(
+        f"{first.initialisation}: gamma = {first.gamma:g}, gamma' = {first.gamma_prime:g}; "
+        f"theory: {regime}, RD_w ~ m^{predicted:.3g}",
+        highlight=False,
+    )
+    blocks = [block for block in records.relative_changes(table.columns) if table[f"rd_{block}"].notna().any()]
+    grid = Table("width", "seed", *(f"RD_{block}" for block in blocks), "clusters", "mse", "steps", "status")
+    for row in table.sort_values(["width", "seed"]).itertuples():
+        changes = [f"{getattr(row, f'rd_{block}'):.4g}" for block in blocks]
+        clusters = "" if pd.isna(row.clusters) else f"{row.clusters_initial} -> {row.clusters}"
+        grid.add_row(
+            f"{row.width:g}", str(row.seed), *changes, clusters, f"{row.mse_final:.3g}", str(row.steps), str(row.status)
+        )
+    console.print(grid)
+    console.print(f"records: {folder / records.FILE}", highlight=False, soft_wrap=True)

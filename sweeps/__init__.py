@@ -1,0 +1,1 @@
+"""Orchestration of Hydra sweeps: jobs and folders. Knows nothing of what a job computes."""

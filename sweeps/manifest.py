@@ -1,0 +1,88 @@
+"""What a sweep folder holds: the settings all its jobs share, so that two sweeps never mix in one folder."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+__all__ = ["FILE", "Manifest", "OtherSweepError"]
+
+FILE = "sweep.json"
+
+
+class OtherSweepError(ValueError):
+    """The folder holds a sweep with other settings."""
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """The settings shared by all jobs of a sweep, by dotted key, and the keys that vary besides the place."""
+
+    settings: Mapping[str, Any]
+    swept: tuple[str, ...]
+
+    @classmethod
+    def of(cls, settings: Mapping[str, Any], swept: tuple[str, ...]) -> Manifest:
+        """Return the manifest of settings as they read back from JSON, the swept keys left out."""
+        plain = json.loads(json.dumps(dict(settings), default=repr))
+        shared = {key: plain[key] for key in sorted(plain) if not _below(key, swept)}
+        return cls(shared, tuple(sorted(swept)))
+
+    @property
+    def digest(self) -> str:
+        """A short hash for a folder name."""
+        content = json.dumps(asdict(self), sort_keys=True)
+        return hashlib.sha256(content.encode()).hexdigest()[:8]
+
+    def claim(self, folder: Path) -> None:
+        """Write the manifest into a folder, or agree with the one that is there.
+
+        Raises:
+            OtherSweepError: the folder holds a sweep with other settings; the message shows the differences.
+        """
+        path = folder / FILE
+        if path.exists():
+            self._compare(_read(path), folder)
+            return
+        folder.mkdir(parents=True, exist_ok=True)
+        unfinished = path.with_name(f".{FILE}.{os.getpid()}")
+        unfinished.write_text(json.dumps(asdict(self), indent=1) + "\n")
+        os.replace(unfinished, path)
+
+    def _compare(self, held: Manifest, folder: Path) -> None:
+        old, new = ({**m.settings, "swept keys": list(m.swept)} for m in (held, self))
+        lines = [
+            f"  {key}: there {_shown(old, key)}, now {_shown(new, key)}"
+            for key in sorted({*old, *new})
+            if old.get(key) != new.get(key)
+        ]
+        if lines:
+            raise OtherSweepError(
+                f"{folder} holds a sweep with other settings:\n" + "\n".join(lines) + "\nNothing was started. "
+                "Points, widths and seeds can be added to a sweep; for anything else name another folder: "
+                f"hydra.sweep.dir={folder}_2"
+            )
+
+
+def _below(key: str, groups: tuple[str, ...]) -> bool:
+    return any(key == group or key.startswith(f"{group}.") for group in groups)
+
+
+def _shown(settings: Mapping[str, Any], key: str) -> str:
+    return repr(settings[key]) if key in settings else "the default"
+
+
+def _read(path: Path) -> Manifest:
+    try:
+        held = json.loads(path.read_text())
+        return Manifest(held["settings"], tuple(held["swept"]))
+    except (ValueError, KeyError, TypeError) as error:
+        raise OtherSweepError(
+            f"{path} is damaged ({error}): it says what the sweep in this folder is. Move it away, and the next launch "
+            "writes it anew; records made with other settings would then mix"
+        ) from error

@@ -1,0 +1,113 @@
+"""A grid of jobs: planned and checked as a whole, launched where results are missing, summed up from the files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra.core.utils import JobReturn
+from hydra.errors import ConfigCompositionException
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig, OmegaConf, open_dict
+from rich.console import Console
+
+from sweeps.job import MakeJob
+from sweeps.manifest import Manifest, OtherSweepError
+from sweeps.plan import Composer, Planned, swept_keys
+from sweeps.progress import watched
+from sweeps.summary import summarise
+
+__all__ = ["GridSweeper"]
+
+PROGRAM = "python -m condense"
+
+
+class GridSweeper(BasicSweeper):
+    """Hydra's basic sweeper, except that it
+
+    * checks every job of the grid before the first one starts, and refuses a folder with other settings;
+    * gives every job its own folder by what it is, without a time stamp, so that the same command again computes only
+      what is missing;
+    * shows the progress and ends with a summary, read from the files, also when a job raised.
+    """
+
+    def __init__(self, job: str, max_batch_size: int | None, params: dict[str, str] | None = None) -> None:
+        super().__init__(max_batch_size, params)
+        self._make_job = _locate(job)
+        self._console = Console()
+
+    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+        """Keep what Hydra hands over; the launcher is made when the folder is known."""
+        self.hydra_context, self.config, self._task_function = hydra_context, config, task_function
+
+    def sweep(self, arguments: list[str]) -> Any:
+        """Run the grid of the command line and the config's params.
+
+        Raises:
+            ConfigCompositionException: a job's config or the folder is not allowed; nothing was started.
+        """
+        folder, planned = self._plan(arguments)
+        todo = [each for each in planned if not each.complete]
+        self._console.print(
+            f"{folder}: {len(planned)} points, {len(planned) - len(todo)} of them complete already", highlight=False
+        )
+        try:
+            with watched(todo, len(planned) - len(todo), self._console):
+                returns = self._launch(todo) if todo else []
+        finally:
+            summarise(folder, planned, PROGRAM).show(self._console)
+        for each in returns:
+            each.return_value  # noqa: B018 - raises the error of a job that raised
+        return returns
+
+    def _plan(self, arguments: list[str]) -> tuple[Path, list[Planned]]:
+        composer = Composer(self.hydra_context.config_loader, self.config, self._make_job)
+        parsed = composer.parse([*self._parse_config(), *arguments])
+        [grid] = self.split_arguments(parsed, None)
+        jobs = [composer.job(lines) for lines in grid]
+        swept = tuple(key for key in dict.fromkeys(swept_keys(parsed)) if not key.startswith("init"))
+        manifest = Manifest.of(jobs[0].settings, swept)
+        folder = self._folder(manifest)
+        try:
+            manifest.claim(folder)
+        except OtherSweepError as error:
+            raise ConfigCompositionException(str(error)) from error
+        names = [",".join([job.name, *_labels(lines, swept)]) for job, lines in zip(jobs, grid, strict=True)]
+        return folder, [
+            Planned((*lines, f"hydra.sweep.subdir='{name}'"), folder / name, job)
+            for lines, name, job in zip(grid, names, jobs, strict=True)
+        ]
+
+    def _folder(self, manifest: Manifest) -> Path:
+        """Return the folder that the config names; a grid without an experiment has one by its settings."""
+        hydra = self.config.hydra
+        chosen = any(str(line).startswith("hydra.sweep.dir=") for line in hydra.overrides.hydra)
+        if chosen or hydra.runtime.choices.get("experiment"):
+            return Path(hydra.sweep.dir)
+        folder = Path(hydra.sweep.dir).parent / f"grid_{manifest.digest}"
+        with open_dict(self.config):
+            hydra.sweep.dir = str(folder)
+        return folder
+
+    def _launch(self, todo: Sequence[Planned]) -> Sequence[JobReturn]:
+        from hydra.core.plugins import Plugins
+
+        launcher = Plugins.instance().instantiate_launcher(
+            hydra_context=self.hydra_context, task_function=self._task_function, config=self.config
+        )
+        folder = self.config.hydra.sweep.dir
+        return launcher.launch([[*each.overrides, f"hydra.sweep.dir='{folder}'"] for each in todo], initial_job_idx=0)
+
+
+def _locate(path: str) -> MakeJob:
+    module, _, name = path.rpartition(".")
+    return getattr(import_module(module), name)  # type: ignore[no-any-return]
+
+
+def _labels(lines: Sequence[str], swept: Sequence[str]) -> list[str]:
+    """Return what tells this job from others besides its place: "activation=relu" for network.activation=relu."""
+    values = dict(line.split("=", 1) for line in lines)
+    return [f"{key.rpartition('.')[2]}={values[key]}".replace("/", "_") for key in swept]
