@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from condense.simulate import simulate
+    from condense.api import simulate
 
 __all__ = ["simulate"]
 
@@ -13,7 +13,7 @@ __all__ = ["simulate"]
 def __getattr__(name: str) -> Any:
     # torch takes seconds to import, and the analysis and the command line's checks do without it
     if name in __all__:
-        from condense import simulate as module
+        from condense import api
 
-        return getattr(module, name)
+        return getattr(api, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -25,7 +25,7 @@ def relu(z: Tensor) -> tuple[Tensor, Tensor]:
 
 def leaky_relu(z: Tensor) -> tuple[Tensor, Tensor]:
     """s = max(z, z / 100)."""
-    slope = torch.where(z > 0, 1.0, LEAK).to(z.dtype)
+    slope = torch.where(z > 0, torch.ones_like(z), LEAK)
     return z * slope, slope
 
 

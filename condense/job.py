@@ -13,7 +13,7 @@ import pandas as pd
 
 from condense import identity, records, schema
 from condense.records import FILE, RecordsError
-from condense.simulate import Problem, train
+from condense.problem import Problem, train
 
 __all__ = ["ERROR_FILE", "Job"]
 

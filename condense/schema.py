@@ -157,7 +157,7 @@ class Exponential(Flow):
     """flow=exponential: gradient flow by adaptive exponential steps of relative error rtol, at most to time `horizon`."""
 
     name: str = "exponential"
-    rtol: float = 0.01
+    rtol: float = 0.03
     horizon: float = math.inf
 
     def __post_init__(self) -> None:

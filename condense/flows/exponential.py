@@ -86,9 +86,10 @@ class ExponentialFlow(Flow):
 
         theta1 = theta0 - F(theta0) (E1 - E2) - F(theta_p) E2,   E1 = dt phi(K~ dt) e0,   E2 = dt psi(K~ dt) e0.
 
-    A step is accepted if |theta1 - theta_p| <= rtol |theta1| in every block and |e(theta1) - exp(-K~ dt) e0| <=
-    10 rtol |e0|; the next is .9 r^-1/2 times as long (between .2 and 3), r the larger ratio. The stop is located
-    inside the last step. `time` is in the clock of `condense.networks.base`. See docs/science.md.
+    A step is accepted if |theta1 - theta_p| <= rtol |theta1 - theta(0)| in every block, so that the relative change
+    itself has a relative error of about rtol however small it is, and |e(theta1) - exp(-K~ dt) e0| <= 10 rtol |e0|;
+    the next is .9 r^-1/2 times as long (between .2 and 3), r the larger ratio. The stop is located inside the last
+    step. `time` is in the clock of `condense.networks.base`.
     """
 
     needs_kernel = True
@@ -115,7 +116,9 @@ class ExponentialFlow(Flow):
         below = mean_square(trial.stage.outputs - state.targets)
         overshot = good & (below < LANDING * state.stop)
         accepted = good & ~overshot
-        dt_next = torch.where(overshot, _time_to_stop(trial.modes, state.stop, below, dt), dt * factor)
+        dt_next = dt * factor
+        if overshot.any():
+            dt_next = torch.where(overshot, _time_to_stop(trial.modes, state.stop, below, dt), dt_next)
         failures = torch.where(trial.error.isinf(), state.memory["failures"] + 1, 0)
         state = replace(
             state,
@@ -150,15 +153,23 @@ class ExponentialFlow(Flow):
         return Trial(stage1, mean, torch.where(sound, error, torch.inf))
 
     def _moves(self, state: State, theta1: Theta, theta_p: Theta) -> list[Tensor]:
-        difference = norms(_minus(theta1, theta_p))
-        scale = state.network.sizes(theta1)
-        return [d / s / self.config.rtol for d, s in zip(difference, scale, strict=True)]
+        difference, change = norms(_minus(theta1, theta_p)), norms(_minus(theta1, state.origin))
+        size = state.network.sizes(theta1)
+        return [
+            torch.where(d == 0, 0, d / (self.config.rtol * c + _rounding(s) * s))
+            for d, c, s in zip(difference, change, size, strict=True)
+        ]
 
     def _misfit(self, state: State, stage1: Stage, mean: Modes, step: Tensor) -> Tensor:
         predicted = mean.back(torch.exp(-mean.rates * step))
         e0 = state.residual
         miss = torch.linalg.vector_norm(stage1.outputs - state.targets - predicted, dim=1)
         return miss / torch.linalg.vector_norm(e0, dim=1) / (10 * self.config.rtol)
+
+
+def _rounding(x: Tensor) -> float:
+    """Return what rounding may do to a sum of a few terms, relative to its size."""
+    return 8 * torch.finfo(x.dtype).eps
 
 
 def _minus(theta: Theta, step: Theta) -> Theta:

@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import product
 from typing import Any
 
-import numpy as np
-import pandas as pd
 import torch
-from numpy.typing import NDArray
 
 from condense import data as data_sets
-from condense import identity, records, registry, schema
+from condense import identity, registry, schema
 from condense.data import Dataset
 from condense.flows.base import STATUS_CODES, Flow, State
 from condense.networks import Functional, Network, Run, Theta, TwoLayer, UserNetwork
 from condense.provenance import provenance
 
-__all__ = ["Problem", "load_data", "simulate"]
+__all__ = ["Problem", "load_data", "train"]
 
 BATCH = 2**20
 """Features (runs x neurons x data points) trained together; more runs go one batch after another."""
@@ -186,101 +183,3 @@ def _columns(state: State, measure: schema.Measure) -> Iterator[dict[str, Any]]:
         for name in measure.observables:
             columns |= registry.resolve("observable", name, "measure.observables")(state, measure)
     return (dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True))
-
-
-Arrays = tuple[NDArray[np.float64], NDArray[np.float64]]
-
-
-def simulate(
-    gamma: float | Iterable[float] = 1.0,
-    gamma_prime: float | Iterable[float] = 0.0,
-    *,
-    widths: Sequence[int] = (500, 1000, 2000, 4000),
-    seeds: Sequence[int] = (0, 1, 2),
-    init: Any = None,
-    antisymmetric: bool = True,
-    network: str | schema.Network | UserNetwork = "two_layer",
-    activation: str = "relu",
-    data: str | schema.Data | Dataset | Arrays = "parabola",
-    flow: str | schema.Exponential | schema.Descent | schema.Adam = "exponential",
-    measure: schema.Measure | None = None,
-    device: str = "cpu",
-    dtype: str = "float64",
-) -> pd.DataFrame:
-    """Train networks over the plane and return their records, one row a run (`condense.records.COLUMNS`).
-
-    Args:
-        gamma, gamma_prime: places on the plane; with several of either, their grid.
-        widths, seeds: every place is trained at all of these.
-        init: a named initialisation ("ntk", "he", ...) or a `schema.SpelledOut` instead of gamma and gamma_prime.
-        antisymmetric: start from two copies of all neurons with opposite a, so that f(0) = 0.
-        network: "two_layer", a `schema.Network`, or an object of yours with `scales`, `init` and `forward`.
-        activation: of the two-layer network.
-        data: a known data set, the path of an .npz or .csv, arrays (x, y), or a `Dataset`.
-        flow: "exponential", "descent", "adam", or one of `schema.Exponential`, `Descent`, `Adam` with its options.
-
-    Raises:
-        ValueError: a value that is not allowed; the message says what is.
-
-    >>> runs = simulate(gamma=[0.5, 1.75], widths=[100], seeds=[0])
-    >>> runs[["gamma", "width", "converged"]].to_string(index=False).splitlines()
-    [' gamma  width  converged', '  0.50  100.0       True', '  1.75  100.0       True']
-    """
-    config = {
-        "network": _network_config(network, activation),
-        "data": _data_config(data),
-        "flow": _flow_config(flow),
-        "measure": measure or schema.Measure(),
-        "widths": list(widths),
-        "seeds": list(seeds),
-        "device": device,
-        "dtype": dtype,
-    }
-    dataset = _dataset(data) or load_data(config["data"])  # type: ignore[arg-type]
-    user = None if isinstance(network, str | schema.Network) else network
-    places = [init] if init is not None else list(product(_several(gamma), _several(gamma_prime)))
-    problems = [
-        Problem.of(schema.Config(init=_init_config(place, antisymmetric), **config), dataset, user)  # type: ignore[arg-type]
-        for place in places
-    ]
-    table = records.frame([row for batch in train(problems) for row in batch])
-    return table.sort_values(["gamma", "gamma_prime", "width", "seed"], ignore_index=True)
-
-
-def _several(values: float | Iterable[float]) -> list[float]:
-    return [float(x) for x in (values if isinstance(values, Iterable) else [values])]
-
-
-def _init_config(place: Any, antisymmetric: bool) -> Any:
-    if isinstance(place, tuple):
-        return schema.Plane(*place, antisymmetric=antisymmetric)
-    return schema.Named(place, antisymmetric) if isinstance(place, str) else place
-
-
-def _network_config(network: str | schema.Network | UserNetwork, activation: str) -> schema.Network:
-    if isinstance(network, schema.Network):
-        return network
-    if isinstance(network, str) and network not in registry.REGISTRY["network"] and "." in network:
-        return schema.Network(_target_=network)
-    return schema.Network(name=network if isinstance(network, str) else "two_layer", activation=activation)
-
-
-def _data_config(data: str | schema.Data | Dataset | Arrays) -> schema.Data:
-    if isinstance(data, schema.Data):
-        return data
-    if isinstance(data, str) and data.endswith((".npz", ".csv")):
-        return schema.Data(path=data)
-    return schema.Data(name=data) if isinstance(data, str) else schema.Data()
-
-
-def _dataset(data: Any) -> Dataset | None:
-    if isinstance(data, Dataset):
-        return data
-    return Dataset(*data) if isinstance(data, tuple) else None
-
-
-def _flow_config(flow: str | schema.Flow) -> schema.Flow:
-    if isinstance(flow, schema.Flow):
-        return flow
-    registry.check("flow", flow, "flow")
-    return {"exponential": schema.Exponential, "descent": schema.Descent, "adam": schema.Adam}[flow]()

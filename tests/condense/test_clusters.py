@@ -1,0 +1,104 @@
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from condense.clusters import cover, mean_abs_cosine
+
+
+def unit(vectors):
+    return vectors / np.linalg.norm(vectors, axis=0)
+
+
+def planted(d, groups, per_group, noise, seed=0):
+    """Directions far apart, each with neurons scattered around it."""
+    generator = np.random.default_rng(seed)
+    if d == 2:
+        angles = 2 * math.pi * np.arange(groups) / groups + 0.3
+        centres = np.stack([np.cos(angles), np.sin(angles)])
+    else:
+        centres = np.linalg.qr(generator.standard_normal((d, groups)))[0]
+    spread = noise / math.sqrt(d) * generator.standard_normal((d, groups * per_group))
+    return unit(np.repeat(centres, per_group, axis=1) + spread), generator.uniform(0.5, 1, groups * per_group)
+
+
+@pytest.mark.parametrize("d", [2, 784])
+@pytest.mark.parametrize("groups", [1, 2, 3, 5])
+def test_planted_directions_are_counted(d, groups):
+    directions, amplitudes = planted(d, groups, 200, noise=0.05)
+    found = cover(directions, amplitudes)
+    assert len(found) == groups
+    assert not found.capped
+    assert found.shares.sum() == pytest.approx(1)
+    assert sorted(found.centres // 200) == list(range(groups))
+
+
+@pytest.mark.parametrize("d", [2, 784])
+def test_opposite_directions_are_two_directions_and_one_line(d):
+    directions, amplitudes = planted(d, 1, 100, noise=0.02)
+    both = np.concatenate([directions, -directions], axis=1), np.tile(amplitudes, 2)
+    assert len(cover(*both)) == 2
+    assert len(cover(*both, lines=True)) == 1
+
+
+def test_an_untrained_network_in_two_dimensions_is_one_chain_but_many_directions():
+    generator = np.random.default_rng(0)
+    w, a = generator.standard_normal((2, 10_000)), generator.standard_normal(10_000)
+    found = cover(unit(w), np.abs(a) * np.linalg.norm(w, axis=0))
+    assert len(found) >= 7
+    assert found.two_direction_share < 0.45
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 10_000), st.integers(1, 60), st.booleans())
+def test_the_sweep_over_angles_is_the_greedy_by_cosines(seed, m, lines):
+    generator = np.random.default_rng(seed)
+    directions, amplitudes = unit(generator.standard_normal((2, m))), generator.uniform(0, 1, m)
+    by_angle = cover(directions, amplitudes, lines=lines)
+    flat = np.concatenate([directions, np.zeros((1, m))])
+    by_cosine = cover(flat, amplitudes, lines=lines, candidates=m)
+    np.testing.assert_allclose(by_angle.shares, by_cosine.shares, atol=1e-12)
+    assert by_angle.centres.tolist() == by_cosine.centres.tolist()
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 10_000), st.integers(2, 5), st.integers(1, 50))
+def test_shares_fall_and_reach_the_fraction(seed, d, m):
+    generator = np.random.default_rng(seed)
+    found = cover(unit(generator.standard_normal((d, m))), generator.uniform(0.1, 1, m), fraction=0.8)
+    assert (np.diff(found.shares) <= 1e-12).all()
+    assert found.shares.sum() >= 0.8
+    assert found.shares[:-1].sum() < 0.8
+
+
+def test_the_count_is_capped_and_says_so():
+    directions, amplitudes = planted(50, 20, 1, noise=0)
+    found = cover(directions, amplitudes, most=7)
+    assert len(found) == 7
+    assert found.capped
+
+
+def test_few_candidates_still_cover_every_neuron():
+    directions, amplitudes = planted(784, 3, 2000, noise=0.05)
+    found = cover(directions, amplitudes, candidates=20)
+    assert len(found) == 3
+    assert found.shares.sum() == pytest.approx(1)
+
+
+def test_ties_go_to_the_first_neuron():
+    assert cover(np.eye(3), np.ones(3)).centres.tolist() == [0, 1, 2]
+
+
+def test_no_amplitude_needs_no_direction():
+    assert len(cover(np.ones((2, 0)), np.ones(0))) == 0
+    assert len(cover(np.eye(2), np.zeros(2))) == 0
+
+
+def test_mean_abs_cosine_of_the_circle_and_of_a_line():
+    generator = np.random.default_rng(0)
+    circle = unit(generator.standard_normal((2, 5000)))
+    assert mean_abs_cosine(circle) == pytest.approx(2 / math.pi, abs=0.02)
+    assert mean_abs_cosine(np.outer([1.0, 0.0], [1.0, -1.0, 1.0])) == pytest.approx(1)
+    assert math.isnan(mean_abs_cosine(circle[:, :1]))
