@@ -24,6 +24,9 @@ HUGE = 1e100
 GIVE_UP = 40
 """Trials in a row that were not finite, each a fifth as long, before a run is called nonfinite."""
 
+WALL = 1e-9
+"""A run whose trials are not finite even at this share of the time it has come is called nonfinite."""
+
 LANDING = 0.98
 """A run has landed when its mean square residual lies between this share of the stop and the stop."""
 
@@ -127,7 +130,8 @@ class ExponentialFlow(Flow):
             steps=state.steps + running,
             memory={"dt": dt_next, "failures": failures},
         )
-        state = state.end("nonfinite", failures >= GIVE_UP)
+        at_a_wall = trial.error.isinf() & (dt < WALL * state.time)
+        state = state.end("nonfinite", at_a_wall | (failures >= GIVE_UP))
         return state.end("max_steps", accepted & (state.time >= self.config.horizon))
 
     def _within_horizon(self, state: State) -> Tensor:
