@@ -77,4 +77,9 @@ def get(name: str) -> Activation:
     function = registry.resolve("activation", name, "network.activation")
     if name in registry.REGISTRY["activation"]:
         return function  # type: ignore[no-any-return]
-    return lambda z: torch.func.jvp(function, (z,), (torch.ones_like(z),))
+
+    def by_jvp(z: Tensor) -> tuple[Tensor, Tensor]:
+        value, slope, *_ = torch.func.jvp(function, (z,), (torch.ones_like(z),))
+        return value, slope
+
+    return by_jvp

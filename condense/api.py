@@ -82,7 +82,7 @@ def _several(values: float | Iterable[float]) -> list[float]:
 
 def _init_config(place: Any, antisymmetric: bool) -> Any:
     if isinstance(place, tuple):
-        return schema.Plane(*place, antisymmetric=antisymmetric)
+        return schema.Plane(place[0], place[1], antisymmetric)
     return schema.Named(place, antisymmetric) if isinstance(place, str) else place
 
 
@@ -112,4 +112,7 @@ def _flow_config(flow: str | schema.Flow) -> schema.Flow:
     if isinstance(flow, schema.Flow):
         return flow
     registry.check("flow", flow, "flow")
-    return {"exponential": schema.Exponential, "descent": schema.Descent, "adam": schema.Adam}[flow]()
+    kinds: dict[str, type[schema.Flow]] = {
+        kind.name: kind for kind in (schema.Exponential, schema.Descent, schema.Adam)
+    }
+    return kinds[flow]()

@@ -6,9 +6,8 @@ import dataclasses
 from collections.abc import Callable
 from typing import Any, Self, TypeVar
 
-from torch import Tensor
-
 import torch
+from torch import Tensor
 
 __all__ = ["Batched", "select", "shared", "where"]
 

@@ -68,7 +68,7 @@ def main() -> None:
     """Run the command line; exit with 1 and a message that helps if it is refused, with a traceback if a run raised."""
     register_schema()
     sys.path.insert(0, os.getcwd())  # networks, activations and data of the user's own
-    full_error = os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # so that errors come to us, who print them
+    os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # so that errors come to us, who print them
     try:
         hydra.main(version_base="1.3", config_path=str(config_folder()), config_name="config")(_run)()
     except (CompactHydraException, OmegaConfBaseException) as error:

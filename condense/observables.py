@@ -71,8 +71,8 @@ _initial_covers: dict[bytes, Cover] = {}
 def _initial_cover(neurons: _Neurons, measure: Measure) -> Cover:
     """Return the cover of initial weights, remembered by content: every plane point starts from the same draw."""
     content = hashlib.blake2b(repr(measure).encode())
-    content.update(np.ascontiguousarray(neurons.directions))
-    content.update(neurons.amplitudes)
+    content.update(np.ascontiguousarray(neurons.directions).data)
+    content.update(neurons.amplitudes.data)
     key = content.digest()
     if key not in _initial_covers:
         if len(_initial_covers) >= REMEMBERED:

@@ -66,7 +66,7 @@ class Problem:
         return cls(config, data, user or user_network(config.network), facts)
 
     @property
-    def flow(self) -> Flow:
+    def flow(self) -> Flow[Any]:
         """The flow of the config."""
         return registry.resolve("flow", self.config.flow.name)(self.config.flow)  # type: ignore[no-any-return]
 
@@ -124,9 +124,13 @@ def _check_device(device: str) -> None:
     try:
         kind = torch.device(device).type
     except RuntimeError as error:
-        raise ValueError(f"device = {device!r} is not a device of torch; allowed are cpu, cuda, cuda:0 and so on") from error
+        raise ValueError(
+            f"device = {device!r} is not a device of torch; allowed are cpu, cuda, cuda:0 and so on"
+        ) from error
     if kind == "cuda" and not torch.cuda.is_available():
-        raise ValueError(f"device = {device!r}: torch finds no CUDA device here; use device=cpu, or a CUDA build of torch")
+        raise ValueError(
+            f"device = {device!r}: torch finds no CUDA device here; use device=cpu, or a CUDA build of torch"
+        )
 
 
 def train(
@@ -155,7 +159,10 @@ def _batch_size(problem: Problem, width: int) -> int:
 def _train_batch(pending: list[tuple[Problem, dict[str, Any]]]) -> list[dict[str, Any]]:
     problem = pending[0][0]
     rows = [row for _, row in pending]
-    runs = [Run(p.config.init.resolve().scales(row["width"], p.data.x.shape[1]), row["neurons"], row["seed"]) for p, row in pending]
+    runs = [
+        Run(p.config.init.resolve().scales(row["width"], p.data.x.shape[1]), row["neurons"], row["seed"])
+        for p, row in pending
+    ]
     network, theta = problem.stack(runs)
     targets = torch.as_tensor(problem.data.y, dtype=theta[0].dtype, device=theta[0].device)
     with torch.no_grad():

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -97,13 +98,20 @@ def relative_changes(columns: pd.Index | list[str]) -> list[str]:
 
 def frame(rows: list[dict[str, object]]) -> pd.DataFrame:
     """Return rows as a table with every column of a record; what a row lacks is missing, never guessed."""
-    table = pd.DataFrame(rows)
-    for name, dtype in COLUMNS.items():
-        if name not in table:
-            table[name] = _MISSING[dtype]
-        table[name] = table[name].astype("object" if dtype == "str" else dtype)
-    extra = [name for name in table.columns if name not in COLUMNS]
-    return table[[*COLUMNS, *extra]]
+    extra = dict.fromkeys(name for row in rows for name in row if name not in COLUMNS)
+    kinds: dict[str, Any] = {**COLUMNS, **dict.fromkeys(extra, "float64")}
+    return pd.DataFrame(
+        {
+            name: pd.Series(
+                [_present(row.get(name), dtype) for row in rows], dtype="object" if dtype == "str" else dtype
+            )
+            for name, dtype in kinds.items()
+        }
+    )
+
+
+def _present(value: object, dtype: str) -> object:
+    return _MISSING[dtype] if value is None else value
 
 
 def empty() -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""Names of the things a user chooses, each standing for a dotted path; a user's own dotted path comes in by the same door."""
+"""Names of what a user chooses, each standing for a dotted path; a user's own path comes in by the same door."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def check(kind: str, name: str, key: str = "") -> None:
 x2_tanh, sigmoid, softplus, gelu; or the dotted path of your own, such as mymodule.name
     """
     known = REGISTRY[kind]
-    if name in known or all(part.isidentifier() for part in name.split(".", 1)) and "." in name:
+    if name in known or (all(part.isidentifier() for part in name.split(".", 1)) and "." in name):
         return
     guess = nearest(name, known) or "."
     raise ValueError(

@@ -7,7 +7,7 @@ are. Every error names the key, the value and what is allowed.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any
 
 from condense import plane, registry
@@ -139,7 +139,7 @@ class Data:
 
 @dataclass
 class Flow:
-    """What all flows have: stop at this mean square residual (no 1/2), relative to the mean square target if so asked."""
+    """What all flows have: the mean square residual to stop at (no 1/2), or its share of the mean square target."""
 
     stop: float = 1e-6
     relative: bool = False
@@ -154,7 +154,7 @@ class Flow:
 
 @dataclass
 class Exponential(Flow):
-    """flow=exponential: gradient flow by adaptive exponential steps of relative error rtol, at most to time `horizon`."""
+    """flow=exponential: gradient flow by adaptive steps of relative error rtol, to time `horizon` at most."""
 
     name: str = "exponential"
     rtol: float = 0.03
@@ -263,3 +263,14 @@ class Config:
                 _refuse(key, list(getattr(self, key)), "each value once")
         if self.dtype not in ("float64", "float32"):
             _refuse("dtype", self.dtype, "float64 or float32")
+
+    def refuse_unknown_keys(self) -> None:
+        """Raise ValueError for a key that no field stands for: Hydra's +key=value lets any through."""
+        groups = {f"{each.name}.": getattr(self, each.name) for each in fields(self)}
+        parts = {prefix: part for prefix, part in groups.items() if is_dataclass(part)}
+        for prefix, part in {"": self, **parts}.items():
+            known = [each.name for each in fields(part)]
+            for name in vars(part):
+                if name not in known:
+                    guess = registry.nearest(name, known)
+                    raise ValueError(f"{prefix}{name} is not a key of the config{guess}; allowed: {', '.join(known)}")

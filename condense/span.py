@@ -20,6 +20,8 @@ def span_basis(x: NDArray[np.float64]) -> NDArray[np.float64]:
     if rank == x.shape[1]:
         return np.eye(rank)
     sizes = np.abs(left[:, :rank])
-    leading = np.argmax(sizes > sizes.max(axis=0) * (1 - 1e-6), axis=0)  # the first of near ties, so rounding decides nothing
+    leading = np.argmax(
+        sizes > sizes.max(axis=0) * (1 - 1e-6), axis=0
+    )  # the first of near ties, so rounding decides nothing
     signs = np.sign(left[leading, np.arange(rank)])
     return np.asarray(right[:rank].T * signs)

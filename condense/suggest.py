@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -14,12 +15,11 @@ __all__ = ["hints"]
 
 def hints(arguments: Sequence[str], folders: Sequence[Path]) -> list[str]:
     """Return a line for every argument key=value whose key or choice is not known, where a known one is near."""
-    groups = _groups(folders)
-    keys = {*groups, *_keys(folders)}
-    return [hint for argument in arguments if (hint := _hint(argument, groups, keys))]
+    groups, defaults = _groups(folders), dict(_defaults(folders))
+    return [hint for argument in arguments if (hint := _hint(argument, groups, defaults))]
 
 
-def _hint(argument: str, groups: dict[str, set[str]], keys: set[str]) -> str:
+def _hint(argument: str, groups: dict[str, set[str]], defaults: dict[str, Any]) -> str:
     key, separator, value = argument.lstrip("+~").partition("=")
     if not separator or key.startswith("hydra"):
         return ""
@@ -27,8 +27,11 @@ def _hint(argument: str, groups: dict[str, set[str]], keys: set[str]) -> str:
         wrong = [choice for choice in value.split(",") if choice not in groups[key]]
         guesses = [(choice, nearest(choice, groups[key])) for choice in wrong]
         return "; ".join(f"{key}={choice} is not known{guess}" for choice, guess in guesses if guess)
-    guess = nearest(key, keys)
-    return f"{key} is not a key of the config{guess}" if key not in keys and guess else ""
+    if key in defaults:
+        one = isinstance(defaults[key], list) and not value.startswith("[")
+        return f"{key} takes a list, such as {key}=[{value}]" if one else ""
+    guess = nearest(key, [*groups, *defaults])
+    return f"{key} is not a key of the config{guess}" if guess else ""
 
 
 def _groups(folders: Sequence[Path]) -> dict[str, set[str]]:
@@ -41,12 +44,12 @@ def _groups(folders: Sequence[Path]) -> dict[str, set[str]]:
     return found
 
 
-def _keys(folders: Sequence[Path]) -> Iterator[str]:
-    """Return the dotted keys of the config."""
+def _defaults(folders: Sequence[Path]) -> Iterator[tuple[str, Any]]:
+    """Return the dotted keys of the config with a value of each."""
     for folder in folders:
         for file in folder.rglob("*.yaml"):
             group = file.parent.relative_to(folder).as_posix()
             content = yaml.safe_load(file.read_text())
-            for key in content if isinstance(content, dict) else ():
+            for key, value in content.items() if isinstance(content, dict) and group != "experiment" else ():
                 if key not in ("defaults", "hydra"):
-                    yield key if group in (".", "experiment") else f"{group}.{key}"
+                    yield (key if group == "." else f"{group}.{key}"), value

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from condense import plane, records
 
@@ -24,12 +24,20 @@ def show(table: pd.DataFrame, folder: Path, console: Console) -> None:
         highlight=False,
     )
     blocks = [block for block in records.relative_changes(table.columns) if table[f"rd_{block}"].notna().any()]
-    grid = Table("width", "seed", *(f"RD_{block}" for block in blocks), "clusters", "mse", "steps", "status")
-    for row in table.sort_values(["width", "seed"]).itertuples():
-        changes = [f"{getattr(row, f'rd_{block}'):.4g}" for block in blocks]
-        clusters = "" if pd.isna(row.clusters) else f"{row.clusters_initial} -> {row.clusters}"
-        grid.add_row(
-            f"{row.width:g}", str(row.seed), *changes, clusters, f"{row.mse_final:.3g}", str(row.steps), str(row.status)
-        )
+    grid = Table(
+        *_columns("width", "seed", *(f"RD_{block}" for block in blocks), "clusters", "mse", "steps", "status"),
+        box=None,
+        pad_edge=False,
+        padding=(0, 2, 0, 0),
+    )
+    for row in table.sort_values(["width", "seed"]).to_dict("records"):
+        changes = [f"{row[f'rd_{block}']:.4g}" for block in blocks]
+        clusters = "" if pd.isna(row["clusters"]) else f"{row['clusters_initial']} -> {row['clusters']}"
+        cells = f"{row['width']:g}", str(row["seed"]), *changes, clusters, f"{row['mse_final']:.3g}"
+        grid.add_row(*cells, str(row["steps"]), str(row["status"]))
     console.print(grid)
     console.print(f"records: {folder / records.FILE}", highlight=False, soft_wrap=True)
+
+
+def _columns(*names: str) -> list[Column]:
+    return [Column(name, no_wrap=True) for name in names]

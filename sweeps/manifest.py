@@ -33,6 +33,16 @@ class Manifest:
         shared = {key: plain[key] for key in sorted(plain) if not _below(key, swept)}
         return cls(shared, tuple(sorted(swept)))
 
+    @classmethod
+    def held(cls, folder: Path) -> Manifest | None:
+        """Return the manifest of a folder, None if it has none.
+
+        Raises:
+            OtherSweepError: it is damaged.
+        """
+        path = folder / FILE
+        return _read(path) if path.exists() else None
+
     @property
     def digest(self) -> str:
         """A short hash for a folder name."""
@@ -45,10 +55,11 @@ class Manifest:
         Raises:
             OtherSweepError: the folder holds a sweep with other settings; the message shows the differences.
         """
-        path = folder / FILE
-        if path.exists():
-            self._compare(_read(path), folder)
+        held = Manifest.held(folder)
+        if held is not None:
+            self._compare(held, folder)
             return
+        path = folder / FILE
         folder.mkdir(parents=True, exist_ok=True)
         unfinished = path.with_name(f".{FILE}.{os.getpid()}")
         unfinished.write_text(json.dumps(asdict(self), indent=1) + "\n")

@@ -65,13 +65,15 @@ class Composer:
             raise ConfigCompositionException(str(error)) from error
 
     def _compose(self, lines: Sequence[str]) -> DictConfig:
-        values = {line: override for line, override in zip(lines, self.parse(lines), strict=True) if self._plain(override)}
+        values = {
+            line: override for line, override in zip(lines, self.parse(lines), strict=True) if self._plain(override)
+        }
         config = self._base(tuple(line for line in lines if line not in values)).copy()
         for line, override in values.items():
             try:
                 OmegaConf.update(config, override.get_key_element(), override.value(), merge=True)
             except OmegaConfBaseException as error:
-                raise ConfigCompositionException(f"Error merging override {line}\n{error}") from error
+                raise ConfigCompositionException(f"Error merging override {line}") from error
         return config
 
     def _plain(self, override: Override) -> bool:

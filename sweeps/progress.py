@@ -54,7 +54,14 @@ class _Count:
 
 
 def _bar(count: _Count, ended: threading.Event, console: Console) -> None:
-    columns = (TextColumn("points"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn())
+    columns = (
+        TextColumn("points"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+    )
     with Progress(*columns, console=console) as progress:
         task = progress.add_task("points", total=count.total, completed=count.already)
         while not ended.wait(INTERVAL):

@@ -1,4 +1,4 @@
-"""How a sweep stands, read from its folders: what is done, what did not converge, what failed and how to run it again."""
+"""How a sweep stands, read from its folders: done, not converged, failed with the reason and what runs it again."""
 
 from __future__ import annotations
 
@@ -54,7 +54,11 @@ def _states(results: Counter[str]) -> str:
     total = sum(results.values())
     odd = [f"{count} {state}" for state, count in results.items() if state not in (WELL, *NOT_THERE) and count]
     parts = [f"{results[WELL]} converged"]
-    parts += [f"{total - results[WELL] - sum(results[s] for s in NOT_THERE)} not converged ({', '.join(odd)})"] if odd else []
+    parts += (
+        [f"{total - results[WELL] - sum(results[s] for s in NOT_THERE)} not converged ({', '.join(odd)})"]
+        if odd
+        else []
+    )
     parts += [f"{results[state]} {state}" for state in NOT_THERE if results[state]]
     return f"{total} runs: " + ", ".join(parts)
 

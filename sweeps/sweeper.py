@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
-from hydra.core.utils import JobReturn
-from hydra.errors import ConfigCompositionException
+from hydra.core.override_parser.types import Override
+from hydra.core.utils import JobReturn, JobStatus
+from hydra.errors import CompactHydraException, ConfigCompositionException
 from hydra.types import HydraContext, TaskFunction
-from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf import DictConfig, open_dict
 from rich.console import Console
 
-from sweeps.job import MakeJob
+from sweeps.job import ERROR_FILE, Job, MakeJob
 from sweeps.manifest import Manifest, OtherSweepError
 from sweeps.plan import Composer, Planned, swept_keys
 from sweeps.progress import watched
@@ -23,6 +24,10 @@ from sweeps.summary import summarise
 __all__ = ["GridSweeper"]
 
 PROGRAM = "python -m condense"
+
+
+class JobsFailed(CompactHydraException):
+    """Some jobs of a sweep raised."""
 
 
 class GridSweeper(BasicSweeper):
@@ -41,7 +46,7 @@ class GridSweeper(BasicSweeper):
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         """Keep what Hydra hands over; the launcher is made when the folder is known."""
-        self.hydra_context, self.config, self._task_function = hydra_context, config, task_function
+        self._context, self._config, self._task_function = hydra_context, config, task_function
 
     def sweep(self, arguments: list[str]) -> Any:
         """Run the grid of the command line and the config's params.
@@ -59,36 +64,51 @@ class GridSweeper(BasicSweeper):
                 returns = self._launch(todo) if todo else []
         finally:
             summarise(folder, planned, PROGRAM).show(self._console)
-        for each in returns:
-            each.return_value  # noqa: B018 - raises the error of a job that raised
+        self._tell_failures(returns)
         return returns
 
+    @staticmethod
+    def _tell_failures(returns: Sequence[JobReturn]) -> None:
+        """Raise if a job raised; the summary has told which, and their tracebacks are in their folders."""
+        failed = [each for each in returns if each.status is JobStatus.FAILED]
+        if failed:
+            raise JobsFailed(
+                f"{len(failed)} of {len(returns)} jobs failed: see above, and {ERROR_FILE} in their folders"
+            )
+
     def _plan(self, arguments: list[str]) -> tuple[Path, list[Planned]]:
-        composer = Composer(self.hydra_context.config_loader, self.config, self._make_job)
+        composer = Composer(self._context.config_loader, self._config, self._make_job)
         parsed = composer.parse([*self._parse_config(), *arguments])
         [grid] = self.split_arguments(parsed, None)
         jobs = [composer.job(lines) for lines in grid]
-        swept = tuple(key for key in dict.fromkeys(swept_keys(parsed)) if not key.startswith("init"))
-        manifest = Manifest.of(jobs[0].settings, swept)
-        folder = self._folder(manifest)
         try:
-            manifest.claim(folder)
+            folder, swept = self._claim(jobs[0], parsed)
         except OtherSweepError as error:
             raise ConfigCompositionException(str(error)) from error
         names = [",".join([job.name, *_labels(lines, swept)]) for job, lines in zip(jobs, grid, strict=True)]
         return folder, [
-            Planned((*lines, f"hydra.sweep.subdir='{name}'"), folder / name, job)
-            for lines, name, job in zip(grid, names, jobs, strict=True)
+            Planned(tuple(lines), folder / name, job) for lines, name, job in zip(grid, names, jobs, strict=True)
         ]
+
+    def _claim(self, job: Job, parsed: Sequence[Override]) -> tuple[Path, tuple[str, ...]]:
+        """Return the folder of the sweep, its own from here on, and the keys that vary in it besides the place."""
+        swept = tuple(key for key in swept_keys(parsed) if not key.startswith("init"))
+        folder = self._folder(Manifest.of(job.settings, swept))
+        held = Manifest.held(folder)
+        given = {override.get_key_element() for override in parsed}
+        if held is not None:  # a job of a sweep run again by itself has one value of a swept key
+            swept = tuple(dict.fromkeys([*swept, *(key for key in held.swept if key in given)]))
+        Manifest.of(job.settings, swept).claim(folder)
+        return folder, swept
 
     def _folder(self, manifest: Manifest) -> Path:
         """Return the folder that the config names; a grid without an experiment has one by its settings."""
-        hydra = self.config.hydra
+        hydra = self._config.hydra
         chosen = any(str(line).startswith("hydra.sweep.dir=") for line in hydra.overrides.hydra)
         if chosen or hydra.runtime.choices.get("experiment"):
             return Path(hydra.sweep.dir)
         folder = Path(hydra.sweep.dir).parent / f"grid_{manifest.digest}"
-        with open_dict(self.config):
+        with open_dict(self._config):
             hydra.sweep.dir = str(folder)
         return folder
 
@@ -96,15 +116,27 @@ class GridSweeper(BasicSweeper):
         from hydra.core.plugins import Plugins
 
         launcher = Plugins.instance().instantiate_launcher(
-            hydra_context=self.hydra_context, task_function=self._task_function, config=self.config
+            hydra_context=self._context, task_function=self._task_function, config=self._config
         )
-        folder = self.config.hydra.sweep.dir
-        return launcher.launch([[*each.overrides, f"hydra.sweep.dir='{folder}'"] for each in todo], initial_job_idx=0)
+        lines = [
+            [
+                *each.overrides,
+                f"hydra.sweep.dir={_quoted(each.folder.parent)}",
+                f"hydra.sweep.subdir={_quoted(each.folder.name)}",
+            ]
+            for each in todo
+        ]
+        return launcher.launch(lines, initial_job_idx=0)
 
 
 def _locate(path: str) -> MakeJob:
     module, _, name = path.rpartition(".")
     return getattr(import_module(module), name)  # type: ignore[no-any-return]
+
+
+def _quoted(text: object) -> str:
+    """Return a value that Hydra's override grammar reads as this text."""
+    return "'" + str(text).replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
 def _labels(lines: Sequence[str], swept: Sequence[str]) -> list[str]:

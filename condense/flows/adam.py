@@ -6,13 +6,14 @@ from dataclasses import replace
 
 import torch
 
+from condense import schema
 from condense.flows.base import RUNNING, Flow, State
 from condense.flows.descent import LOSS_FACTOR
 
 __all__ = ["AdamFlow"]
 
 
-class AdamFlow(Flow):
+class AdamFlow(Flow[schema.Adam]):
     """Adam (Kingma and Ba 2015, arXiv 1412.6980), full batch, on the raw parameters beta_l theta_l.
 
     It acts on single coordinates, so it is not invariant under rotations of the inputs: networks are trained in all
@@ -33,7 +34,11 @@ class AdamFlow(Flow):
         mean = _average(config.beta1, state.memory["mean"], gradient)
         square = _average(config.beta2, state.memory["square"], tuple(g * g for g in gradient))
         theta = tuple(
-            x - config.rate / _per_run(beta, x) * (m / (1 - config.beta1**t)) / ((v / (1 - config.beta2**t)).sqrt() + config.eps)
+            x
+            - config.rate
+            / _per_run(beta, x)
+            * (m / (1 - config.beta1**t))
+            / ((v / (1 - config.beta2**t)).sqrt() + config.eps)
             for x, beta, m, v in zip(state.theta, state.network.betas, mean, square, strict=True)
         )
         return replace(
@@ -58,7 +63,5 @@ def _per_run(values: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
     return values.view(-1, *[1] * (like.dim() - 1))
 
 
-def _average(
-    keep: float, old: tuple[torch.Tensor, ...], new: tuple[torch.Tensor, ...]
-) -> tuple[torch.Tensor, ...]:
+def _average(keep: float, old: tuple[torch.Tensor, ...], new: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
     return tuple(keep * a + (1 - keep) * b for a, b in zip(old, new, strict=True))

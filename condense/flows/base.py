@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import torch
 from torch import Tensor
@@ -15,6 +15,8 @@ from condense.networks.base import Network, Stage, Theta
 
 if TYPE_CHECKING:
     from condense import schema
+
+Config = TypeVar("Config", bound="schema.Flow")
 
 __all__ = ["RUNNING", "STATUS_CODES", "Flow", "State", "mean_square"]
 
@@ -43,7 +45,7 @@ class State(Batched):
     time: Tensor
     steps: Tensor
     status: Tensor
-    memory: dict[str, Tensor | Theta]
+    memory: dict[str, Any]
     sup: dict[str, Tensor] = field(default_factory=dict)
 
     @property
@@ -72,7 +74,7 @@ class State(Batched):
         return replace(self, status=code)
 
 
-class Flow(ABC):
+class Flow(ABC, Generic[Config]):
     """How parameters move. A flow knows a network by outputs, pullback and kernel alone."""
 
     rotation_invariant = True
@@ -80,7 +82,7 @@ class Flow(ABC):
 
     needs_kernel = False
 
-    def __init__(self, config: schema.Flow) -> None:
+    def __init__(self, config: Config) -> None:
         self.config = config
 
     @abstractmethod

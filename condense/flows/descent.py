@@ -7,6 +7,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from condense import schema
 from condense.flows.base import RUNNING, Flow, State, merge
 
 __all__ = ["LOSS_FACTOR", "DescentFlow"]
@@ -18,7 +19,7 @@ GIVE_UP = 60
 """Rejections in a row, each halving the rate, before a run is called stalled."""
 
 
-class DescentFlow(Flow):
+class DescentFlow(Flow[schema.Descent]):
     """theta <- theta - rate dL/dtheta with the loss L = (1/n) sum e^2 (mse) or half of it (half_mse).
 
     rule "fixed" keeps the rate. Rule "halving" rejects a step that raises the loss, halves the rate and goes on from

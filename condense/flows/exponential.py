@@ -13,6 +13,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from condense import schema
 from condense.flows.base import RUNNING, Flow, State, mean_square, merge
 from condense.networks.base import Stage, Theta, norms
 
@@ -81,7 +82,7 @@ class Trial(NamedTuple):
     error: Tensor  # r of the error test, infinite where the trial is not finite
 
 
-class ExponentialFlow(Flow):
+class ExponentialFlow(Flow[schema.Exponential]):
     """Adaptive second-order exponential steps, each run with its own.
 
     From theta0, e0 with K(theta0), a predictor theta_p = theta0 - F(theta0) dt phi(K dt) e0; then with the mean
@@ -135,7 +136,7 @@ class ExponentialFlow(Flow):
         return state.end("max_steps", accepted & (state.time >= self.config.horizon))
 
     def _within_horizon(self, state: State) -> Tensor:
-        dt = state.memory["dt"]
+        dt: Tensor = state.memory["dt"]
         if math.isinf(self.config.horizon):
             return dt
         return torch.minimum(dt, self.config.horizon - state.time)
@@ -167,8 +168,9 @@ class ExponentialFlow(Flow):
     def _misfit(self, state: State, stage1: Stage, mean: Modes, step: Tensor) -> Tensor:
         predicted = mean.back(torch.exp(-mean.rates * step))
         e0 = state.residual
-        miss = torch.linalg.vector_norm(stage1.outputs - state.targets - predicted, dim=1)
-        return miss / torch.linalg.vector_norm(e0, dim=1) / (10 * self.config.rtol)
+        miss: Tensor = torch.linalg.vector_norm(stage1.outputs - state.targets - predicted, dim=1)
+        size: Tensor = torch.linalg.vector_norm(e0, dim=1)
+        return miss / size / (10 * self.config.rtol)
 
 
 def _rounding(x: Tensor) -> float:

@@ -172,9 +172,7 @@ def _check_scales(user: UserNetwork) -> tuple[str, ...]:
     return tuple(scales)
 
 
-def _draw(
-    user: UserNetwork, run: Run, blocks: tuple[str, ...], dtype: torch.dtype, device: str
-) -> dict[str, Tensor]:
+def _draw(user: UserNetwork, run: Run, blocks: tuple[str, ...], dtype: torch.dtype, device: str) -> dict[str, Tensor]:
     params = user.init(torch_stream(run.seed, run.neurons), run.neurons)
     if not isinstance(params, Mapping) or set(params) != set(blocks):
         got = list(params) if isinstance(params, Mapping) else type(params).__name__

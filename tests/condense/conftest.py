@@ -1,11 +1,11 @@
 import pytest
 
 from condense import schema
-from condense.plane import PlanePoint, Scales
 from condense.networks import Run
+from condense.plane import PlanePoint, Scales
 
 
-@pytest.fixture()
+@pytest.fixture
 def run_at():
     """Make runs at a point of the plane."""
     return lambda gamma, gamma_prime, m, seed=0: Run(Scales.at(PlanePoint(gamma, gamma_prime), m), m, seed)

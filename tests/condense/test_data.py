@@ -39,9 +39,7 @@ def test_too_many_images_are_refused():
 
 def test_npz_and_csv_hold_the_same_data(tmp_path):
     (tmp_path / "my.csv").write_text("a,b,y\n1,2,1\n3,4,-1\n")
-    npz, csv = (
-        data.read_file(path) for path in (write_npz(tmp_path / "my data.npz", **GOOD), tmp_path / "my.csv")
-    )
+    npz, csv = (data.read_file(path) for path in (write_npz(tmp_path / "my data.npz", **GOOD), tmp_path / "my.csv"))
     assert npz.digest == csv.digest == Dataset(**GOOD).digest
     assert (npz.name, csv.name) == ("my data.npz", "my.csv")
 
@@ -56,7 +54,10 @@ def test_inputs_of_one_dimension_need_no_second_axis(tmp_path):
     [
         ({"x": GOOD["x"]}, "no array y; it holds x, expected x of shape \\(n, d\\) and y of shape \\(n,\\)"),
         ({"a": GOOD["x"]}, "no array x and y; it holds a"),
-        ({**GOOD, "y": np.ones((2, 3))}, "y has shape \\(2, 3\\); targets are scalars, one a row: shape \\(2,\\), so choose"),
+        (
+            {**GOOD, "y": np.ones((2, 3))},
+            "y has shape \\(2, 3\\); targets are scalars, one a row: shape \\(2,\\), so choose",
+        ),
         ({**GOOD, "y": np.ones(3)}, "x has shape \\(2, 2\\) and y \\(3,\\); allowed are \\(n, d\\) and \\(n,\\)"),
         ({**GOOD, "y": np.array([1, np.nan])}, "1 of 2 values of y are NaN or infinite"),
         ({**GOOD, "x": np.full((2, 2), np.inf)}, "4 of 4 values of x are NaN or infinite"),

@@ -207,9 +207,15 @@ class Broken(TwoLayerByForward):
 @pytest.mark.parametrize(
     ("user", "message"),
     [
-        (object(), "network object has no 'init'; needed are init\\(generator, m\\), forward\\(params, x\\) and scales"),
+        (
+            object(),
+            "network object has no 'init'; needed are init\\(generator, m\\), forward\\(params, x\\) and scales",
+        ),
         (Broken(scales={"w": 1.0}), "scales = {'w': 1.0} is not a mapping from block to its powers"),
-        (Broken(init=lambda g, m: {"w": torch.ones(3)}), "init returned \\['w'\\], but scales names the blocks \\['w', 'a'\\]"),
+        (
+            Broken(init=lambda g, m: {"w": torch.ones(3)}),
+            "init returned \\['w'\\], but scales names the blocks \\['w', 'a'\\]",
+        ),
         (Broken(forward=lambda p, x: p["w"].sum()), "forward returned shape \\(\\) for 4 inputs; allowed is \\(4,\\)"),
     ],
 )
@@ -220,5 +226,5 @@ def test_a_network_of_another_form_is_told_what_is_wrong(user, message):
 
 def test_a_dataset_without_bias_trains_in_its_own_span():
     data = Dataset(np.array([[1.0, 0.0], [2.0, 0.0]]), np.array([1.0, 2.0]))
-    network, theta = TwoLayer.build(runs(), data, bias=False)
+    _, theta = TwoLayer.build(runs(), data, bias=False)
     assert theta[0].shape[1] == 1
