@@ -25,10 +25,15 @@ BLOCK = 2**22
 
 @dataclass(frozen=True)
 class Cover:
-    """The centres of a cover in the order taken, and the share of the total amplitude that each added."""
+    """The centres of a cover in the order taken, and the share of the total amplitude that each added.
+
+    A centre may lie at the rim of what it covers; `directions`, shape (d, centres), are the unit vectors along the
+    amplitude-weighted mean of the neurons that each centre added.
+    """
 
     centres: NDArray[np.int64]
     shares: Array
+    directions: Array
     capped: bool
 
     def __len__(self) -> int:
@@ -65,7 +70,7 @@ def cover(
     """
     total = float(amplitudes.sum())
     if total == 0:
-        return Cover(np.empty(0, np.int64), np.empty(0), False)
+        return Cover(np.empty(0, np.int64), np.empty(0), np.empty((len(directions), 0)), False)
     plane = directions.shape[0] == 2
     cones = _Arcs(directions, threshold, lines) if plane else _Cones(directions, threshold, lines)
     tried = np.arange(len(amplitudes)) if plane else _spread(amplitudes, candidates)
@@ -77,6 +82,7 @@ def _greedy(cones: _Arcs | _Cones, tried: NDArray[np.int64], weights: Array, fra
     gains = cones.gains(tried, left)
     centres: list[int] = []
     shares: list[float] = []
+    means: list[Array] = []
     while sum(shares) < fraction and len(centres) < most:
         place = int(np.argmax(gains > gains.max() * (1 - 1e-12)))  # the first of ties, rounding apart
         inside = np.flatnonzero(cones.around(int(tried[place])) & (left > 0))
@@ -84,9 +90,10 @@ def _greedy(cones: _Arcs | _Cones, tried: NDArray[np.int64], weights: Array, fra
             break
         centres.append(int(tried[place]))
         shares.append(float(left[inside].sum()))
+        means.append(cones.mean(centres[-1], inside, left))
         gains = cones.without(gains, tried, left, inside)
         left[inside] = 0
-    return Cover(np.array(centres, np.int64), np.array(shares), sum(shares) < fraction)
+    return Cover(np.array(centres, np.int64), np.array(shares), np.array(means).T, sum(shares) < fraction)
 
 
 def _spread(amplitudes: Array, most: int) -> NDArray[np.int64]:
@@ -99,10 +106,26 @@ def _spread(amplitudes: Array, most: int) -> NDArray[np.int64]:
     return np.unique(order[np.minimum(np.searchsorted(cumulative, marks), len(order) - 1)])
 
 
-class _Arcs:
+class _Directions:
+    """Unit vectors, for lines up to their sign."""
+
+    def __init__(self, directions: Array, threshold: float, lines: bool) -> None:
+        self.directions, self.threshold, self.lines = directions, threshold, lines
+
+    def mean(self, centre: int, neurons: NDArray[np.int64], weights: Array) -> Array:
+        """Return the unit vector along the weighted mean of some neurons, turned to the centre's side for lines."""
+        chosen, signs = self.directions[:, neurons], 1.0
+        if self.lines:
+            signs = np.sign(self.directions[:, centre] @ chosen)
+        total = chosen @ (signs * weights[neurons])
+        return np.asarray(total / np.linalg.norm(total))
+
+
+class _Arcs(_Directions):
     """Cones in two dimensions: arcs of the circle, found by sorting the angles."""
 
     def __init__(self, directions: Array, threshold: float, lines: bool) -> None:
+        super().__init__(directions, threshold, lines)
         self.period = math.pi if lines else 2 * math.pi
         self.half_width = math.acos(threshold)
         self.angle = np.arctan2(directions[1], directions[0]) % self.period
@@ -129,11 +152,8 @@ class _Arcs:
         return self.gains(tried, rest)
 
 
-class _Cones:
+class _Cones(_Directions):
     """Cones in any dimension: cosines of all neurons to the candidates, block by block."""
-
-    def __init__(self, directions: Array, threshold: float, lines: bool) -> None:
-        self.directions, self.threshold, self.lines = directions, threshold, lines
 
     def _inside(self, centres: NDArray[np.int64], neurons: slice | NDArray[np.int64]) -> NDArray[np.bool_]:
         cosines = self.directions[:, centres].T @ self.directions[:, neurons]

@@ -33,6 +33,10 @@ def test_planted_directions_are_counted(d, groups):
     assert not found.capped
     assert found.shares.sum() == pytest.approx(1)
     assert sorted(found.centres // 200) == list(range(groups))
+    for k, centre in enumerate(found.centres):
+        group = slice(centre // 200 * 200, centre // 200 * 200 + 200)
+        middle = directions[:, group] @ amplitudes[group]
+        assert found.directions[:, k] @ unit(middle) == pytest.approx(1, abs=1e-9)
 
 
 @pytest.mark.parametrize("d", [2, 784])

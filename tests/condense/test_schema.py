@@ -1,0 +1,84 @@
+import pytest
+
+from condense import registry, schema, simulate
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: schema.Plane(gamma=float("nan")), "init.gamma = nan is not allowed: a finite number"),
+        (lambda: schema.Plane(gamma_prime=float("inf")), "init.gamma_prime = inf is not allowed: a finite number"),
+        (
+            lambda: schema.Named("xaver"),
+            "init.name = 'xaver' is not allowed: one of ntk, .*lecun, did you mean 'xavier'",
+        ),
+        (lambda: schema.SpelledOut(beta1="x^2"), "init.beta1: 'x\\^2' is not a positive number times a power of m"),
+        (lambda: schema.Network(activation="tnah"), "network.activation = 'tnah' is not known, did you mean 'tanh'"),
+        (
+            lambda: schema.Network(name="two_layers"),
+            "network.name = 'two_layers' is not known, did you mean 'two_layer'",
+        ),
+        (lambda: schema.Network(_target_="net"), "network._target_ = 'net' is not known"),
+        (lambda: schema.Data(name="mnits"), "data.name = 'mnits' is not known, did you mean 'mnist'"),
+        (lambda: schema.Data(samples=9), "data.samples = 9 is not allowed: null, since all of this data is used"),
+        (lambda: schema.Exponential(rtol=0), "flow.rtol = 0 is not allowed: a number above 0, at most 0.5"),
+        (lambda: schema.Exponential(stop=-1), "flow.stop = -1 is not allowed: a finite number, 0 or above"),
+        (lambda: schema.Exponential(max_steps=0), "flow.max_steps = 0 is not allowed: an integer, 1 or above"),
+        (lambda: schema.Exponential(horizon=0), "flow.horizon = 0 is not allowed: a number above 0"),
+        (
+            lambda: schema.Descent(rule="fixed"),
+            "flow.rate = None is not allowed: .* rule=halving finds a rate by itself",
+        ),
+        (lambda: schema.Descent(rule="half"), "flow.rule = 'half' is not allowed: fixed or halving"),
+        (lambda: schema.Descent(loss="l1"), "flow.loss = 'l1' is not allowed: mse, .* or half_mse"),
+        (lambda: schema.Descent(growth=3.0), "flow.growth = 3.0 is not allowed: a factor from 1 to below 2"),
+        (lambda: schema.Adam(beta1=1.0), "flow.beta1 = 1.0 is not allowed: a number from 0 to below 1"),
+        (lambda: schema.Measure(observables=["cluster"]), "measure.observables = 'cluster' is not known, did you mean"),
+        (lambda: schema.Measure(threshold=1.0), "measure.threshold = 1.0 is not allowed: a cosine above 0, below 1"),
+        (lambda: schema.Measure(fraction=0.0), "measure.fraction = 0.0 is not allowed: a share above 0, below 1"),
+        (lambda: schema.Measure(centres=0), "measure.centres = 0 is not allowed: an integer, 1 or above"),
+        (
+            lambda: schema.Config(widths=[]),
+            "widths = \\[\\] is not allowed: a list of at least one integer, 1 or above",
+        ),
+        (lambda: schema.Config(widths=[0]), "widths = \\[0\\] is not allowed"),
+        (lambda: schema.Config(seeds=[]), "seeds = \\[\\] is not allowed: a list of at least one integer, 0 or above"),
+        (lambda: schema.Config(seeds=[1, 1]), "seeds = \\[1, 1\\] is not allowed: each value once"),
+        (lambda: schema.Config(dtype="float16"), "dtype = 'float16' is not allowed: float64 or float32"),
+    ],
+)
+def test_what_is_not_allowed_is_told_with_what_is(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()
+
+
+def test_every_known_name_can_be_resolved():
+    for kind, names in registry.REGISTRY.items():
+        for name in names:
+            assert callable(registry.resolve(kind, name))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"device": "cuda:99"}, "device = 'cuda:99': torch finds no CUDA device here; use device=cpu"),
+        ({"device": "gpu"}, "device = 'gpu' is not a device of torch; allowed are cpu, cuda, cuda:0 and so on"),
+        ({"network": "mynet.Net"}, "network._target_ = 'mynet.Net': the module 'mynet' cannot be imported"),
+        ({"network": "torch.Net"}, "network._target_ = 'torch.Net': the module 'torch' has no 'Net'"),
+        ({"activation": "torch.nothing"}, "network.activation = 'torch.nothing': the module 'torch' has no 'nothing'"),
+        ({"flow": "adma"}, "flow = 'adma' is not known, did you mean 'adam'"),
+        ({"data": "parabla"}, "data.name = 'parabla' is not known, did you mean 'parabola'"),
+    ],
+)
+def test_the_python_door_refuses_before_anything_runs(options, message):
+    with pytest.raises(ValueError, match=message):
+        simulate(widths=[10], seeds=[0], **options)
+
+
+def test_unknown_keys_are_refused_even_when_forced_in():
+    config = schema.Config()
+    config.flow.rtoll = 0.1
+    with pytest.raises(
+        ValueError, match=r"flow.rtoll is not a key of the config, did you mean 'rtol'\?; allowed: stop,"
+    ):
+        config.refuse_unknown_keys()
