@@ -114,9 +114,8 @@ class _Directions:
 
     def mean(self, centre: int, neurons: NDArray[np.int64], weights: Array) -> Array:
         """Return the unit vector along the weighted mean of some neurons, turned to the centre's side for lines."""
-        chosen, signs = self.directions[:, neurons], 1.0
-        if self.lines:
-            signs = np.sign(self.directions[:, centre] @ chosen)
+        chosen = self.directions[:, neurons]
+        signs = np.sign(self.directions[:, centre] @ chosen) if self.lines else np.ones(len(neurons))
         total = chosen @ (signs * weights[neurons])
         return np.asarray(total / np.linalg.norm(total))
 
