@@ -39,7 +39,7 @@ def user_network(config: schema.Network) -> UserNetwork | None:
     if config._target_ is None:
         return None
     build = registry.resolve("network", config._target_, "network._target_")
-    return build(**config.kwargs)  # type: ignore[no-any-return]
+    return build(**(config.kwargs or {}))  # type: ignore[no-any-return]
 
 
 @dataclass(frozen=True)

@@ -114,11 +114,13 @@ class Network:
     activation: str = "relu"
     bias: bool = True
     _target_: str | None = None
-    kwargs: dict[str, Any] = field(default_factory=dict)
+    kwargs: Any = None
 
     def __post_init__(self) -> None:
         registry.check("network", self._target_ or self.name, "network._target_" if self._target_ else "network.name")
         registry.check("activation", self.activation, "network.activation")
+        if self.kwargs is not None and not isinstance(self.kwargs, dict):
+            _refuse("network.kwargs", self.kwargs, "arguments by name, such as 'network.kwargs={hidden: 3}'")
 
 
 @dataclass

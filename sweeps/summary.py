@@ -41,13 +41,14 @@ class Summary:
 
     def show(self, console: Console) -> None:
         """Print it."""
-        console.print(f"[bold]{escape(str(self.folder))}[/]: {self.complete} of {self.jobs} points complete")
-        console.print(f"  {_states(self.results)}")
+        lines = [f"[bold]{escape(str(self.folder))}[/]: {self.complete} of {self.jobs} points complete"]
+        lines += [f"  {_states(self.results)}"]
         for failure in self.failures:
-            console.print(f"  [red]failed[/] {escape(failure.folder.name)}: {escape(failure.reason)}", soft_wrap=True)
-            console.print(f"    again: {escape(failure.command)}", soft_wrap=True, highlight=False)
+            lines += [f"  [red]failed[/] {escape(failure.folder.name)}: {escape(failure.reason)}"]
+            lines += [f"    again: {escape(failure.command)}"]
         if self.complete:
-            console.print(f"  next: python -m analysis {escape(shlex.quote(str(self.folder)))}", soft_wrap=True)
+            lines += [f"  next: python -m analysis {escape(shlex.quote(str(self.folder)))}"]
+        console.print("\n".join(lines), soft_wrap=True, highlight=False)
 
 
 def _states(results: Counter[str]) -> str:

@@ -57,7 +57,9 @@ class GridSweeper(BasicSweeper):
         folder, planned = self._plan(arguments)
         todo = [each for each in planned if not each.complete]
         self._console.print(
-            f"{folder}: {len(planned)} points, {len(planned) - len(todo)} of them complete already", highlight=False
+            f"{folder}: {len(planned)} points, {len(planned) - len(todo)} of them complete already",
+            highlight=False,
+            soft_wrap=True,
         )
         try:
             with watched(todo, len(planned) - len(todo), self._console):

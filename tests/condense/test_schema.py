@@ -19,6 +19,7 @@ from condense import registry, schema, simulate
             "network.name = 'two_layers' is not known, did you mean 'two_layer'",
         ),
         (lambda: schema.Network(_target_="net"), "network._target_ = 'net' is not known"),
+        (lambda: schema.Network(kwargs=3), "network.kwargs = 3 is not allowed: arguments by name, such as"),
         (lambda: schema.Data(name="mnits"), "data.name = 'mnits' is not known, did you mean 'mnist'"),
         (lambda: schema.Data(samples=9), "data.samples = 9 is not allowed: null, since all of this data is used"),
         (lambda: schema.Exponential(rtol=0), "flow.rtol = 0 is not allowed: a number above 0, at most 0.5"),

@@ -1,0 +1,265 @@
+"""The command line end to end, in processes of their own and in folders of every kind."""
+
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from condense import records
+from condense.cli import config_folder
+
+EXPERIMENTS = sorted(path.stem for path in (config_folder() / "experiment").glob("*.yaml"))
+
+SMALL = ("widths=[20,40]", "seeds=[0]")
+
+NET = """
+import torch
+
+class Net:
+    scales = {"w": (0.5, -0.5), "a": (0.5, 0.5)}
+
+    def init(self, generator, m):
+        return {"w": torch.randn(m, 2, generator=generator), "a": torch.randn(m, generator=generator)}
+
+    def forward(self, params, x):
+        return torch.relu(x @ params["w"].T) @ params["a"]
+
+class Raises(Net):
+    def __init__(self, above=0.0):
+        self.above = above
+
+    def forward(self, params, x):
+        if len(params["a"]) > self.above:
+            raise RuntimeError("out of luck")
+        return super().forward(params, x)
+"""
+
+
+@pytest.fixture()
+def here(tmp_path):
+    """A working directory with a space and a quote in its name, the user's own network and data in it."""
+    folder = tmp_path / "a user's folder"
+    folder.mkdir()
+    (folder / "mynet.py").write_text(NET)
+    x = np.random.default_rng(0).standard_normal((5, 2))
+    np.savez(folder / "my.npz", x=x, y=np.sin(x[:, 0]))
+    return folder
+
+
+def condense(folder, *arguments):
+    command = [sys.executable, "-m", "condense", *arguments]
+    environment = {**os.environ, "COLUMNS": "200"}
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, env=environment, check=False)
+
+
+def collected(folder):
+    tables = [records.read(path) for path in sorted(folder.rglob(records.FILE))]
+    return pd.concat(tables).sort_values("key", ignore_index=True)
+
+
+def written(folder):
+    return {path: path.stat().st_mtime_ns for path in folder.rglob(records.FILE)}
+
+
+def test_a_single_run_prints_its_table_and_keeps_its_records(here):
+    done = condense(here, "init.gamma=1.2", *SMALL)
+    assert done.returncode == 0, done.stderr
+    assert "plane: gamma = 1.2, gamma' = 0; theory: condensed, RD_w ~ m^0.1" in done.stdout
+    assert re.search(r"width +seed +RD_w +RD_a +RD_theta +clusters +mse +steps +status", done.stdout)
+    [path] = (here / "multirun" / "single").glob("*/runs.parquet")
+    assert len(records.read(path)) == 2
+    assert f"{path.parent.name}/runs.parquet" in done.stdout
+
+
+def test_a_network_and_data_of_your_own(here):
+    options = ("network._target_=mynet.Net", "data.path=my.npz", "flow.stop=1e-4", *SMALL)
+    done = condense(here, "-m", "init.gamma=0.8,1.2", *options)
+    assert done.returncode == 0, done.stderr
+    runs = collected(here / "multirun")
+    assert runs.converged.all()
+    assert set(runs.network) == {"mynet.Net"}
+    assert set(runs.data) == {"my.npz"}
+
+
+def test_a_sweep_is_resumed_and_added_to(here):
+    command = ("-m", "init.gamma=0.8,1.2", "init.gamma_prime=0.0", *SMALL)
+    first = condense(here, *command)
+    assert first.returncode == 0, first.stderr
+    assert "2 of 2 points complete" in first.stdout
+    assert "4 runs: 4 converged" in first.stdout
+    [folder] = (here / "multirun").iterdir()
+    assert {path.name for path in folder.iterdir()} == {
+        "gamma=0.8,gamma_prime=0",
+        "gamma=1.2,gamma_prime=0",
+        "sweep.json",
+    }
+    before, whole = written(folder), collected(folder)
+
+    again = condense(here, *command)
+    assert "2 points, 2 of them complete already" in again.stdout
+    assert written(folder) == before
+
+    more = condense(here, "-m", "init.gamma=0.8,1.2,1.4", "widths=[20,40,60]", "seeds=[0,1]")
+    assert more.returncode == 0, more.stderr
+    grown = collected(folder)
+    assert len(grown) == 3 * 3 * 2
+    assert grown.key.is_unique
+    kept = grown[grown.key.isin(whole.key)].reset_index(drop=True)
+    pd.testing.assert_frame_equal(kept, whole)  # wall_seconds too: not computed again
+
+    lost = folder / "gamma=1.2,gamma_prime=0" / records.FILE
+    before = written(folder)
+    lost.write_bytes(lost.read_bytes()[:100])
+    mended = condense(here, "-m", "init.gamma=0.8,1.2,1.4", "widths=[20,40,60]", "seeds=[0,1]")
+    assert "3 points, 2 of them complete already" in mended.stdout
+    assert "is damaged: its runs are computed again" in mended.stderr
+    assert {path for path, time in written(folder).items() if time != before[path]} == {lost}
+    columns = [name for name in grown if name != "wall_seconds"]
+    pd.testing.assert_frame_equal(collected(folder)[columns], grown[columns])
+
+
+def test_other_settings_in_the_same_folder_are_refused(here):
+    assert condense(here, "-m", "init.gamma=1", "hydra.sweep.dir=mine", *SMALL).returncode == 0
+    before = written(here / "mine")
+    done = condense(here, "-m", "init.gamma=1,2", "hydra.sweep.dir=mine", "network.activation=tanh", *SMALL)
+    assert done.returncode == 1
+    assert "mine holds a sweep with other settings:\n  network.activation: there the default, now 'tanh'" in done.stderr
+    assert "Nothing was started" in done.stderr
+    assert written(here / "mine") == before
+
+
+def test_a_job_that_raises_leaves_the_others_and_says_how_to_run_it_again(here):
+    options = ("data.path=my.npz", "flow.stop=1e-3", "seeds=[0]", "hydra.sweep.dir='my sweep'")
+    bad = condense(
+        here, "-m", "network._target_=mynet.Raises", "network.kwargs={above: 30}", "widths=[20],[40]", *options
+    )
+    assert bad.returncode == 1
+    assert "1 of 2 points complete" in bad.stdout
+    assert "2 runs: 1 converged, 1 failed" in bad.stdout
+    assert "failed gamma=1,gamma_prime=0,widths=[40]: RuntimeError: out of luck" in bad.stdout
+    assert "1 of 2 jobs failed" in bad.stderr
+    failed = collected(here / "my sweep").set_index("width").loc[40.0]
+    assert (failed.status, failed.error) == ("failed", "RuntimeError: out of luck")
+    assert np.isnan(failed.rd_w)
+
+    [again] = [line.split("again: ")[1] for line in bad.stdout.splitlines() if "again: " in line]
+    (here / "mynet.py").write_text(NET.replace("raise RuntimeError", "print"))
+    mended = condense(here, *shlex.split(again)[3:])
+    assert mended.returncode == 0, mended.stderr
+    assert "1 of 1 points complete" in mended.stdout
+    assert collected(here / "my sweep").converged.all()
+    assert not list((here / "my sweep").rglob("error.txt"))
+
+
+def test_a_swept_setting_has_its_own_folders(here):
+    done = condense(here, "-m", "network.activation=relu,tanh", "init=ntk,xavier", *SMALL)
+    assert done.returncode == 0, done.stderr
+    [folder] = (here / "multirun").iterdir()
+    names = {path.name for path in folder.iterdir() if path.is_dir()}
+    assert names == {f"init={init},activation={s}" for init in ("ntk", "xavier") for s in ("relu", "tanh")}
+    assert collected(folder).setting.nunique() == 2
+
+
+def test_a_conf_folder_of_your_own_adds_experiments(here):
+    (here / "conf" / "experiment").mkdir(parents=True)
+    (here / "conf" / "experiment" / "mine.yaml").write_text(
+        "# @package _global_\nwidths: [20]\nseeds: [0]\nhydra: {sweeper: {params: {init.gamma: '1.0,1.5'}}}\n"
+    )
+    done = condense(here, "-m", "experiment=mine")
+    assert done.returncode == 0, done.stderr
+    assert len(collected(here / "multirun" / "mine")) == 2
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_every_experiment_runs_in_a_shrunk_form_by_the_command_it_opens_with(here, name):
+    text = (config_folder() / "experiment" / f"{name}.yaml").read_text()
+    command = re.search(r"^# python -m condense (.*)$", text, re.MULTILINE)[1]
+    assert command == f"-m experiment={name}"
+    smaller = ("widths=[20,40]", "seeds=[0]", "init.gamma=0.8,1.2", "init.gamma_prime=0.0", "flow.stop=1e-2")
+    done = condense(here, *shlex.split(command), *smaller)
+    assert done.returncode == 0, done.stderr
+    runs = collected(here / "multirun" / name)
+    assert len(runs) == 4
+    assert runs.converged.all()
+    settings = json.loads((here / "multirun" / name / "sweep.json").read_text())["settings"]
+    assert settings["data.name"] == ("mnist" if name == "luo2021_fig5" else "parabola")
+
+
+@pytest.mark.parametrize(
+    ("name", "jobs", "widths"),
+    [("quickstart", 45, [500, 1000, 2000, 4000]), ("luo2021_fig4", 117, [1000, 5000, 10000, 20000, 40000])],
+)
+def test_an_experiment_has_the_last_word_on_the_defaults(name, jobs, widths):
+    from hydra import compose, initialize_config_dir
+
+    from condense.cli import register_schema
+
+    register_schema()
+    with initialize_config_dir(str(config_folder()), version_base="1.3"):
+        config = compose("config", [f"experiment={name}"], return_hydra_config=True)
+    assert list(config.widths) == widths
+    gammas, gamma_primes = (config.hydra.sweeper.params[key].split(",") for key in ("init.gamma", "init.gamma_prime"))
+    assert len(gammas) * len(gamma_primes) == jobs
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["init.gama=1"], "Key 'gama' not in 'Plane'.*init.gama is not a key of the config, did you mean 'init.gamma'"),
+        (["init.gamma=abc"], "init.gamma=abc.*Value 'abc' of type 'str' could not be converted to Float"),
+        (["init.gamma=nan"], "init.gamma = nan is not allowed: a finite number"),
+        (["widths=[10.5]"], "Value '10.5' of type 'float' could not be converted to Integer.*full_key: widths"),
+        (["widths=100"], "widths takes a list, such as widths=\\[100\\]"),
+        (["seeds=[]"], "seeds = \\[\\] is not allowed: a list of at least one integer"),
+        (["network.activation=rleu"], "network.activation = 'rleu' is not known, did you mean 'relu'"),
+        (["network=two_layrs"], "Could not find 'network/two_layrs'.*network=two_layrs is not known, did you mean"),
+        (["-m", "experiment=quikstart"], "experiment=quikstart is not known, did you mean 'quickstart'"),
+        (["+init.foo=1"], "init.foo is not a key of the config; allowed: gamma, gamma_prime, antisymmetric"),
+        (["data.path=no.npz"], "data.path = 'no.npz': no such file"),
+        (["network._target_=nomod.Net"], "network._target_ = 'nomod.Net': the module 'nomod' cannot be imported"),
+        (["device=cuda:99"], "device = 'cuda:99': torch finds no CUDA device here"),
+        (["-m", "init.gamma=1.0,nan"], "init.gamma = nan is not allowed: a finite number"),
+        (["-m", "init.gamma=1.0,x"], "init.gamma=x.*Value 'x' of type 'str' could not be converted to Float"),
+        (["-m", "init.gamma=1.0", "data.path=no.npz,my.npz"], "data.path = 'no.npz': no such file"),
+    ],
+)
+def test_bad_input_is_refused_before_anything_runs(here, arguments, message):
+    done = condense(here, *arguments, *([] if any("widths" in each for each in arguments) else ["widths=[20]"]))
+    assert done.returncode == 1
+    assert re.search(message, done.stderr, re.DOTALL), done.stderr
+    assert "Traceback" not in done.stderr
+    assert not list(here.rglob(records.FILE))
+
+
+def test_the_wheel_runs_in_an_empty_folder(tmp_path):
+    """From the wheel the packaged conf/ is found; nothing of the checkout is on the path."""
+    root = Path(__file__).parent.parent
+    build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(tmp_path / "dist"), str(root)]
+    subprocess.run(build, check=True, capture_output=True)
+    [wheel] = (tmp_path / "dist").glob("*.whl")
+    site, empty = tmp_path / "site", tmp_path / "empty"
+    install = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(site), str(wheel)]
+    subprocess.run(install, check=True, capture_output=True)
+    empty.mkdir()
+    code = "import condense.cli as cli; print(cli.__file__, cli.config_folder())"
+    paths = {**os.environ, "PYTHONPATH": str(site)}
+    where = subprocess.run(
+        [sys.executable, "-c", code], cwd=empty, env=paths, capture_output=True, text=True, check=True
+    )
+    assert where.stdout.split() == [str(site / "condense" / "cli.py"), str(site / "condense" / "conf")]
+    small = ["widths=[20,40]", "seeds=[0,1]", "init.gamma=0.8,1.2", "init.gamma_prime=0.0"]
+    sweep = [sys.executable, "-m", "condense", "-m", "experiment=quickstart", *small]
+    done = subprocess.run(sweep, cwd=empty, env=paths, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert len(collected(empty / "multirun" / "quickstart")) == 8
+    draw = [sys.executable, "-m", "analysis", "multirun/quickstart"]
+    done = subprocess.run(draw, cwd=empty, env=paths, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert (empty / "multirun" / "quickstart" / "analysis" / "exponents.csv").exists()
