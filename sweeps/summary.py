@@ -22,7 +22,7 @@ NOT_THERE = ("failed", "missing")
 
 @dataclass(frozen=True)
 class Failure:
-    """A job that left no complete result: its folder, the last line of its traceback, and what runs it again."""
+    """A job that raised: its folder, the last line of its traceback, and what runs it again."""
 
     folder: Path
     reason: str
@@ -39,6 +39,11 @@ class Summary:
     results: Counter[str]
     failures: tuple[Failure, ...]
 
+    @property
+    def interrupted(self) -> int:
+        """The jobs that are neither complete nor failed: their process ended before they did."""
+        return self.jobs - self.complete - len(self.failures)
+
     def show(self, console: Console) -> None:
         """Print it."""
         lines = [f"[bold]{escape(str(self.folder))}[/]: {self.complete} of {self.jobs} points complete"]
@@ -46,6 +51,8 @@ class Summary:
         for failure in self.failures:
             lines += [f"  [red]failed[/] {escape(failure.folder.name)}: {escape(failure.reason)}"]
             lines += [f"    again: {escape(failure.command)}"]
+        if self.interrupted:
+            lines += [f"  {self.interrupted} points were not reached: the same command again computes what is missing"]
         if self.complete:
             lines += [f"  next: python -m analysis {escape(shlex.quote(str(self.folder)))}"]
         console.print("\n".join(lines), soft_wrap=True, highlight=False)
@@ -70,14 +77,13 @@ def summarise(folder: Path, planned: Sequence[Planned], program: str) -> Summary
     for each in planned:
         results.update(each.job.outcome(each.folder))
     left = [each for each in planned if not each.complete]
-    failures = tuple(Failure(each.folder, _reason(each), _command(each, folder, program)) for each in left)
+    raised = [each for each in left if (each.folder / ERROR_FILE).exists()]
+    failures = tuple(Failure(each.folder, _reason(each), _command(each, folder, program)) for each in raised)
     return Summary(folder, len(planned), len(planned) - len(left), results, failures)
 
 
 def _reason(planned: Planned) -> str:
     path = planned.folder / ERROR_FILE
-    if not path.exists():
-        return "no result and no error: the process ended before it"
     lines = path.read_text().strip().splitlines()
     return f"{lines[-1] if lines else 'no message'} ({path})"
 

@@ -18,10 +18,10 @@ from condense.span import span_basis
 
 __all__ = ["TwoLayer", "TwoLayerStage"]
 
-KEPT = 2**22
+KEPT = 2**20
 """Features of at most this many numbers are kept by a stage; larger ones are computed again, a tile at a time."""
 
-TILE = 2**19
+TILE = 2**17
 """Numbers in a tile of features, so that a tile stays in the cache."""
 
 

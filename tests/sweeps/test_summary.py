@@ -49,7 +49,7 @@ def test_the_summary_counts_results_and_names_failures(tmp_path):
     assert f"{folder}: 1 of 3 points complete" in text
     assert "18 runs: 3 converged, 3 not converged (1 stalled, 2 max_steps), 4 failed, 8 missing" in text
     assert "failed 2: RuntimeError: out of luck" in text
-    assert "failed 3: no result and no error: the process ended before it" in text
+    assert "1 points were not reached: the same command again computes what is missing" in text
     assert f"next: python -m analysis {shlex.quote(str(folder))}" in text
     commands = [line.removeprefix("    again: ") for line in text.splitlines() if "again:" in line]
     assert shlex.split(commands[0]) == ["python", "-m", "condense", "-m", "x=2", "y='a b'", f"hydra.sweep.dir={folder}"]
@@ -61,6 +61,7 @@ def test_a_whole_sweep_has_no_odd_words(tmp_path):
     text = shown(summarise(tmp_path, [done], "python -m condense"))
     assert "failed" not in text
     assert "missing" not in text
+    assert "not reached" not in text
 
 
 def test_progress_without_a_terminal_is_told_in_lines(tmp_path, monkeypatch):
