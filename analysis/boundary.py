@@ -1,0 +1,116 @@
+"""The boundary: where along a row of constant gamma' the exponent goes through zero, by two rules."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import cast
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy import stats
+
+from analysis.intervals import Interval
+from condense import plane
+
+__all__ = ["COLOUR_RANGE", "COLUMNS", "RULES", "Boundary", "local_zero", "regression_zero"]
+
+COLOUR_RANGE = 0.5
+"""Exponents beyond +-0.5 are off the colour scale of the phase diagram and stay out of the regression."""
+
+Values = NDArray[np.float64]
+Rule = Callable[[Values, Values], float]
+
+
+def local_zero(gamma: Values, slope: Values) -> float:
+    """Return the zero of the exponent by linear interpolation between the two cells around it.
+
+    It is a crossing from negative to positive; of several, the one nearest to the mean of all sign changes.
+    NaN if there is none. Cells that are NaN are passed over; gamma must increase.
+    """
+    gamma, slope = gamma[np.isfinite(slope)], slope[np.isfinite(slope)]
+    changes = np.flatnonzero((slope[:-1] < 0) != (slope[1:] < 0))
+    step = slope[changes + 1] - slope[changes]
+    zeros = gamma[changes] - slope[changes] * (gamma[changes + 1] - gamma[changes]) / step
+    upward = zeros[step > 0]
+    return float(upward[np.argmin(abs(upward - zeros.mean()))]) if upward.size else float("nan")
+
+
+def regression_zero(gamma: Values, slope: Values) -> float:
+    """Return the root of the straight line regressed over the cells of a row with |S| < 0.5.
+
+    NaN if fewer than two cells are left, the line does not rise, or its root lies outside of the row.
+
+    References:
+        T. Luo, Z.-Q. J. Xu, Z. Ma, Y. Zhang, "Phase Diagram for Two-layer ReLU Neural Networks at
+        Infinite-width Limit", JMLR 22(71), 2021, Figure 4: this rule gives the zeros marked there.
+    """
+    near = np.isfinite(slope) & (abs(slope) < COLOUR_RANGE)
+    if near.sum() < 2:
+        return float("nan")
+    line = stats.linregress(gamma[near], slope[near])
+    root = -line.intercept / line.slope if line.slope > 0 else np.nan
+    return float(root) if gamma.min() <= root <= gamma.max() else float("nan")
+
+
+RULES: dict[str, Rule] = {
+    "gamma_local": local_zero,
+    "gamma_regression": regression_zero,
+}
+
+COLUMNS = (
+    "gamma_prime",
+    *(f"{name}{end}" for name in RULES for end in ("", "_low", "_high")),
+    "gamma_theory",
+    "level",
+    "seeds",
+)
+
+
+@dataclass(frozen=True)
+class Boundary:
+    """The measured and the predicted boundary, a row per gamma' with at least two gammas.
+
+    The interval of a zero is that of the zeros which the same rule gives for each seed alone. It is NaN
+    unless every seed has a zero inside the row: the zeros of the others would not be a fair sample.
+    """
+
+    interval: Interval = field(default_factory=Interval)
+    block: str = "w"
+
+    def __call__(self, slopes: pd.DataFrame) -> pd.DataFrame:
+        """Return the table of `boundary.csv` from the slopes of all seeds (points by seeds).
+
+        Only plain points of the plane enter, no named initialisations.
+        """
+        names = slopes.index.get_level_values("initialisation")
+        rows = _rows(slopes[names == "plane"].droplevel("initialisation").dropna(how="all"))
+        if not rows:
+            return pd.DataFrame(columns=list(COLUMNS), dtype=float)
+        found = pd.concat([self._zeros(rows, name, rule) for name, rule in RULES.items()], axis=1)
+        found["gamma_theory"] = [plane.boundary(gamma_prime, self.block) for gamma_prime in rows]
+        found["level"] = self.interval.level
+        found["seeds"] = [row.shape[1] for row in rows.values()]
+        found = found.rename(columns={f"{name}_value": name for name in RULES})
+        return found.rename_axis("gamma_prime").reset_index()[list(COLUMNS)]
+
+    def _zeros(self, rows: dict[float, pd.DataFrame], name: str, rule: Rule) -> pd.DataFrame:
+        alone = pd.DataFrame({row: table.apply(_zero, rule=rule) for row, table in rows.items()}).T
+        fair = [row for row, table in rows.items() if alone.loc[row].reindex(table.columns).notna().all()]
+        ends = self.interval(alone.loc[fair])[["low", "high"]].astype(float)
+        value = pd.Series({row: _zero(table.mean(axis=1), rule) for row, table in rows.items()})
+        return ends.reindex(list(rows)).assign(value=value).rename(columns=lambda end: f"{name}_{end}")
+
+
+def _zero(slopes: pd.Series[float], rule: Rule) -> float:
+    return rule(np.asarray(slopes.index, np.float64), np.asarray(slopes, np.float64))
+
+
+def _rows(slopes: pd.DataFrame) -> dict[float, pd.DataFrame]:
+    """Return gamma by seeds for each gamma' that has two gammas or more, without the seeds a row lacks."""
+    rows = {
+        cast(float, gamma_prime): row.droplevel("gamma_prime").sort_index().dropna(axis=1, how="all")
+        for gamma_prime, row in slopes.groupby("gamma_prime")
+    }
+    return {gamma_prime: row for gamma_prime, row in rows.items() if len(row) >= 2}

@@ -1,0 +1,92 @@
+"""Collecting: every record below a sweep folder as one table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from condense import records
+
+__all__ = ["OUTPUT", "POINT", "Collection", "SweepError", "collect"]
+
+OUTPUT = "analysis"
+"""The folder below a sweep that the analysis writes to, and never reads."""
+
+POINT = ["initialisation", "gamma", "gamma_prime"]
+"""The columns that tell plane points apart; a named initialisation can share its place with a plain point."""
+
+_ADVICE = (
+    f"a sweep folder holds a {records.FILE} per plane point, each in a sub-folder of its own; "
+    "make one with: python -m condense -m experiment=quickstart"
+)
+
+
+class SweepError(ValueError):
+    """A folder that cannot be analysed: it is missing, is no sweep, or has no readable record."""
+
+
+@dataclass(frozen=True)
+class Collection:
+    """The records of a sweep, the files that were skipped, and what else a reader must know."""
+
+    runs: pd.DataFrame
+    skipped: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def collect(folder: Path | str) -> Collection:
+    """Return all records below a folder, outside its `analysis` folder, in the order of their paths.
+
+    A file that cannot be read is skipped and named. Of runs with one key the last is kept.
+
+    Raises:
+        SweepError: the folder does not exist, has no records file below it, or none with a readable row.
+    """
+    folder = Path(folder)
+    tables, skipped = _read(_files(folder))
+    if not any(len(table) for table in tables):
+        raise SweepError("\n".join([f"{folder}: no record in it can be read; {_ADVICE}", *skipped]))
+    runs = pd.concat([table for table in tables if len(table)], ignore_index=True)
+    runs, notes = _unique(_rounded(runs))
+    return Collection(runs, tuple(skipped), tuple(notes))
+
+
+def _files(folder: Path) -> list[Path]:
+    if not folder.is_dir():
+        raise SweepError(f"{folder}: {'not a' if folder.exists() else 'no such'} folder; {_ADVICE}")
+    output = folder / OUTPUT
+    files = sorted(path for path in folder.rglob(records.FILE) if output not in path.parents)
+    if not files:
+        raise SweepError(f"{folder}: not a sweep folder, there is no {records.FILE} below it; {_ADVICE}")
+    return files
+
+
+def _read(files: list[Path]) -> tuple[list[pd.DataFrame], list[str]]:
+    tables: list[pd.DataFrame] = []
+    skipped: list[str] = []
+    for path in files:
+        try:
+            tables.append(records.read(path))
+        except (records.RecordsError, OSError) as error:
+            skipped.append(str(error).splitlines()[0])
+    return tables, skipped
+
+
+def _rounded(runs: pd.DataFrame) -> pd.DataFrame:
+    """Merge places that differ by rounding only, such as .1 + .2 and .3."""
+    place = ["gamma", "gamma_prime"]
+    return runs.assign(**{name: runs[name].round(9) + 0.0 for name in place})
+
+
+def _unique(runs: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+    notes: list[str] = []
+    again = runs.duplicated("key", keep="last") & (runs["key"] != "")
+    if again.any():
+        notes.append(f"{again.sum()} runs are there more than once (same key); the last of each is used")
+    runs = runs[~again]
+    nowhere = runs[["gamma", "gamma_prime"]].isna().any(axis=1)
+    if nowhere.any():
+        notes.append(f"{nowhere.sum()} rows have no place on the plane (gamma, gamma_prime) and are left out")
+    return runs[~nowhere].reset_index(drop=True), notes

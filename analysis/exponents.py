@@ -1,0 +1,129 @@
+"""Exponents: S = d log RD / d log m of each block of parameters at each plane point."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from analysis.collect import POINT
+from analysis.intervals import Interval
+from analysis.regimes import measured, order_parameter, predicted
+from condense import plane, records
+
+__all__ = ["Exponents", "LocalSlopes", "blocks", "seed_slopes", "usable"]
+
+PREDICTED = ("w", "a", "theta")
+"""The blocks whose exponents the theory of the plane predicts."""
+
+_PAIR = [*POINT, "width_low", "width_high"]
+
+
+def usable(runs: pd.DataFrame, block: str) -> pd.DataFrame:
+    """Return the runs an exponent is made of: converged, with a relative change that has a logarithm."""
+    change = runs[f"rd_{block}"]
+    return runs.loc[runs["converged"] & change.between(0, np.inf, inclusive="neither")]
+
+
+def blocks(runs: pd.DataFrame) -> list[str]:
+    """Return the blocks with a relative change to speak of; of a job that raised there is none."""
+    return [block for block in records.relative_changes(runs.columns) if runs[f"rd_{block}"].notna().any()]
+
+
+def seed_slopes(runs: pd.DataFrame, block: str = "w", by: Sequence[str] = POINT) -> pd.DataFrame:
+    """Return the slope of log RD on log m of each seed, by least squares: plane points (or `by`) by seeds.
+
+    slope = sum (x - <x>) y / sum (x - <x>)^2,    x = log m,  y = log RD,    NaN for fewer than two widths.
+    """
+    runs = usable(runs, block)
+    run = [runs[name] for name in [*by, "seed"]]
+    x, y = np.log(runs["width"]), np.log(runs[f"rd_{block}"])
+    x = x - x.groupby(run).transform("mean")
+    slope = (x * y).groupby(run).sum() / (x**2).groupby(run).sum()
+    slope = slope.where(runs["width"].groupby(run).nunique() >= 2)
+    table: pd.DataFrame = slope.unstack("seed").dropna(axis=1, how="all")  # noqa: PD010 (NaN rows stay)
+    return table.astype(float)
+
+
+@dataclass(frozen=True)
+class Exponents:
+    """The exponents of every plane point with their intervals, predictions and regimes, a row a point.
+
+    S is the mean of the seeds' own slopes, which is the least-squares line through all runs where all
+    seeds have the same widths.
+    """
+
+    interval: Interval = field(default_factory=Interval)
+
+    def __call__(self, runs: pd.DataFrame) -> pd.DataFrame:
+        """Return the table of `exponents.csv`; a point without an exponent has a row too."""
+        points = runs.groupby(POINT).size().index
+        found = {block: self.interval(seed_slopes(runs, block)).reindex(points) for block in blocks(runs)}
+        slopes = [_named(table, block) for block, table in found.items()]
+        parts = [*slopes, _theory(points, found), self._regimes(found, points), _counts(runs)]
+        return pd.concat(parts, axis=1).reset_index()
+
+    def _regimes(self, found: dict[str, pd.DataFrame], points: pd.Index[Any]) -> pd.DataFrame:
+        block = order_parameter(found)
+        none = pd.DataFrame({"low": np.nan, "high": np.nan, "method": "none"}, index=points)
+        table = found.get(block, none)
+        return pd.DataFrame(
+            {
+                "level": self.interval.level,
+                "method": table["method"].fillna("none"),
+                "regime": measured(table["low"], table["high"]),
+                "regime_predicted": predicted(points, block),
+            },
+            index=points,
+        )
+
+
+def _named(table: pd.DataFrame, block: str) -> pd.DataFrame:
+    names = {"value": f"S_{block}", "low": f"S_{block}_low", "high": f"S_{block}_high"}
+    return table[list(names)].astype(float).rename(columns=names)
+
+
+def _theory(points: pd.Index[Any], found: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    rows = [plane.exponents(gamma, gamma_prime) for _, gamma, gamma_prime in points]
+    known = [block for block in PREDICTED if block in found]
+    return pd.DataFrame(rows, index=points)[known].rename(columns=lambda block: f"S_{block}_predicted")
+
+
+def _counts(runs: pd.DataFrame) -> pd.DataFrame:
+    done = runs[runs["converged"]]
+    widest = done[done["width"] == done.groupby(POINT)["width"].transform("max")].groupby(POINT)
+    counts = pd.DataFrame({"runs": runs.groupby(POINT).size(), "converged": runs.groupby(POINT)["converged"].sum()})
+    counts["clusters"] = widest["clusters"].median().astype(float)
+    counts["clusters_capped"] = widest["clusters_capped"].any()
+    counts[["seeds", "widths"]] = done.groupby(POINT)[["seed", "width"]].nunique()
+    counts = counts.fillna({"seeds": 0, "widths": 0, "clusters_capped": False})
+    counts = counts.astype({"seeds": int, "widths": int, "converged": int, "clusters_capped": bool})
+    return counts[["clusters", "clusters_capped", "seeds", "widths", "runs", "converged"]]
+
+
+@dataclass(frozen=True)
+class LocalSlopes:
+    """The slopes between neighbouring widths of each plane point: finite widths bend the line."""
+
+    interval: Interval = field(default_factory=Interval)
+
+    def __call__(self, runs: pd.DataFrame) -> pd.DataFrame:
+        """Return the table of `local_slopes.csv`: a row for each point and pair of neighbouring widths."""
+        pairs = _pairs(runs)
+        found = {block: self.interval(seed_slopes(pairs, block, _PAIR)) for block in blocks(pairs)}
+        tables = [_named(table, block) for block, table in found.items()]
+        if not tables:
+            return pd.DataFrame(columns=_PAIR)
+        return pd.concat(tables, axis=1).reset_index()
+
+
+def _pairs(runs: pd.DataFrame) -> pd.DataFrame:
+    """Repeat every run for each pair of neighbouring widths of its plane point that it belongs to."""
+    widths = runs.loc[runs["converged"], [*POINT, "width"]].drop_duplicates().sort_values([*POINT, "width"])
+    pairs = widths.rename(columns={"width": "width_low"})
+    pairs["width_high"] = pairs.groupby(POINT)["width_low"].shift(-1)
+    repeated = runs.merge(pairs.dropna(), on=POINT)
+    return repeated[(repeated["width"] == repeated["width_low"]) | (repeated["width"] == repeated["width_high"])]

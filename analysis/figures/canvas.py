@@ -1,0 +1,74 @@
+"""The canvas: axes with the names of the plane's coordinates, colour bar and legend beside the data."""
+
+from __future__ import annotations
+
+import matplotlib.pyplot as plt
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+
+from analysis.figures.quantity import Quantity
+
+__all__ = [
+    "COORDINATES",
+    "NothingToDrawError",
+    "axes",
+    "colour_bar",
+    "coordinate_labels",
+    "described",
+    "legend_below",
+]
+
+COORDINATES = {
+    "gamma": r"$\gamma$   where   $\kappa = \beta_1\beta_2/\alpha = m^{-\gamma}$   "
+    r"(to the right: smaller output at initialisation)",
+    "gamma_prime": r"$\gamma'$   where   $\kappa' = \beta_1/\beta_2 = m^{-\gamma'}$"
+    "\n(upwards: smaller output weights, larger input weights)",
+}
+
+
+class NothingToDrawError(ValueError):
+    """A figure that the table at hand does not allow; the message says what is missing."""
+
+
+def axes(ax: Axes | None) -> Axes:
+    """Return the axes given, or those of a new figure."""
+    if ax is None:
+        _, ax = plt.subplots(figsize=(9.5, 7.4), layout="constrained")
+    return ax
+
+
+def coordinate_labels(ax: Axes) -> None:
+    """Name both coordinates of the plane."""
+    ax.set_xlabel(COORDINATES["gamma"])
+    ax.set_ylabel(COORDINATES["gamma_prime"])
+
+
+def colour_bar(ax: Axes, quantity: Quantity) -> None:
+    """Draw the colour bar of a quantity beside the axes."""
+    bar = ax.figure.colorbar(
+        ScalarMappable(quantity.norm, quantity.cmap), ax=ax, extend=quantity.extend, pad=0.02, aspect=30
+    )
+    bar.set_label(quantity.label)
+
+
+def legend_below(ax: Axes) -> None:
+    """Put the legend below the axes, clear of data and labels."""
+    if ax.get_legend_handles_labels()[0]:
+        look = {"ncols": 2, "frameon": False, "fontsize": 8.5, "handlelength": 1.8, "columnspacing": 1.5}
+        ax.legend(loc="upper center", bbox_to_anchor=(0.5, 0), borderaxespad=5.3, **look)
+
+
+def described(frame: pd.DataFrame, intervals: bool = True) -> str:
+    """Say how many widths and seeds are behind a figure, and which intervals."""
+    parts = [_counted(frame["widths"], "width"), _counted(frame["seeds"], "seed")]
+    if intervals:
+        known = (frame["method"] != "none").any()
+        parts.append(f"{frame['level'].iloc[0]:.0%} intervals over seeds" if known else "no intervals")
+    return ", ".join(parts)
+
+
+def _counted(counts: pd.Series[int], noun: str) -> str:
+    low, high = counts[counts > 0].min(), counts.max()
+    plural = noun if high == 1 else f"{noun}s"
+    return f"{high} {plural}" if low == high else f"{low} to {high} {plural}"

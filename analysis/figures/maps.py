@@ -1,0 +1,99 @@
+"""Maps: a quantity over the plane, as cells where the points form a grid, as discs elsewhere."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from analysis.figures.canvas import colour_bar, coordinate_labels
+from analysis.figures.layout import cells, edges, grid_part
+from analysis.figures.quantity import Quantity
+
+__all__ = ["draw_map", "write_values"]
+
+_SIZE = 6.5  # of the numbers, in points
+_LOWER = 0.4  # the share of a cell's height that is left for its number below the marks
+_EM = 0.62  # the mean width of a letter of these numbers over their size
+
+
+def draw_map(ax: Axes, frame: pd.DataFrame, quantity: Quantity) -> None:
+    """Draw cells for the grid part of a table and discs for the rest, with labels and colour bar."""
+    grid = grid_part(frame)
+    if len(grid):
+        _draw_cells(ax, grid, quantity)
+    _draw_points(ax, frame.drop(grid.index), quantity)
+    _keep_limits(ax)
+    coordinate_labels(ax)
+    colour_bar(ax, quantity)
+
+
+def _draw_cells(ax: Axes, grid: pd.DataFrame, quantity: Quantity) -> None:
+    table = grid.pivot_table(quantity.column, "gamma_prime", "gamma", dropna=False)
+    ax.pcolormesh(
+        edges(table.columns.to_numpy(float)),
+        edges(table.index.to_numpy(float)),
+        np.ma.masked_invalid(table.to_numpy(float)),
+        norm=quantity.norm,
+        cmap=quantity.cmap,
+        edgecolors="white",
+        linewidth=0.3,
+    )
+    if len(table) <= 15:
+        ax.set_yticks(table.index)
+
+
+def _draw_points(ax: Axes, points: pd.DataFrame, quantity: Quantity) -> None:
+    known = points[points[quantity.column].notna()]
+    unknown = points.drop(known.index)
+    colours: dict[str, Any] = {"c": known[quantity.column], "norm": quantity.norm, "cmap": quantity.cmap}
+    ax.scatter(known["gamma"], known["gamma_prime"], s=110, edgecolors="0.4", linewidths=0.6, zorder=3, **colours)
+    ax.scatter(unknown["gamma"], unknown["gamma_prime"], s=110, c="none", edgecolors="0.6", zorder=3)
+
+
+def _keep_limits(ax: Axes) -> None:
+    """Keep what is drawn later, such as the theory line, from widening the view."""
+    ax.set(xlim=ax.get_xlim(), ylim=ax.get_ylim())
+
+
+def write_values(ax: Axes, frame: pd.DataFrame, quantity: Quantity, prefix: pd.Series[str] | None = None) -> None:
+    """Write the value of each cell into its lower part, upright if need be; nothing if one has no room."""
+    grid = grid_part(frame).dropna(subset=quantity.column)
+    texts = [quantity.written(value) for value in grid[quantity.column]]
+    if prefix is not None:
+        texts = [mark + text for mark, text in zip(prefix[grid.index], texts, strict=True)]
+    cast(Figure, ax.figure).draw_without_rendering()
+    scale = ax.transData.transform([[0, 0], [1, 1]])
+    per_x, per_y = (scale[1] - scale[0]) * 72 / ax.figure.dpi
+    sizes = [(cell.width * per_x, cell.height * per_y * _LOWER) for cell in cells(grid)]
+    angles = [_angle(len(text), *size) for text, size in zip(texts, sizes, strict=True)]
+    if None in angles:
+        return
+    colours = quantity.cmap(quantity.norm(grid[quantity.column].to_numpy(float)))
+    for cell, text, angle, colour in zip(cells(grid), texts, angles, colours, strict=True):
+        box = {"facecolor": colour, "edgecolor": "none", "pad": 0.6}
+        place: dict[str, Any] = {"ha": "center", "va": "center", "rotation": angle, "zorder": 4}
+        ax.text(
+            *cell.at(0.5, 0.02 + _LOWER / 2),
+            text,
+            fontsize=_SIZE,
+            color=readable_on(colour),
+            bbox=box,
+            **place,
+        )
+
+
+def _angle(letters: int, width: float, height: float) -> float | None:
+    """Return how a text fits into a box given in points: level, upright, or not at all."""
+    length = _SIZE * (_EM * letters + 0.15)
+    if length <= width and height >= 1.2 * _SIZE:
+        return 0.0
+    return 90.0 if length <= height and width >= 1.2 * _SIZE else None
+
+
+def readable_on(colour: np.ndarray) -> str:
+    """Return black or white, whichever stands out on an RGBA colour."""
+    return "black" if colour[:3] @ [0.299, 0.587, 0.114] > 0.5 else "white"

@@ -1,0 +1,152 @@
+"""Marks on a map of the plane: theory line, measured zero, doubtful cells, named initialisations, regimes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
+from matplotlib.patches import Rectangle
+from matplotlib.patheffects import withStroke
+
+from analysis.figures.layout import Cell, Side, cells, grid_part
+from analysis.figures.quantity import symbol
+from condense import plane
+
+__all__ = [
+    "mark_critical",
+    "mark_named",
+    "mark_unconverged",
+    "mark_unknown",
+    "mark_zero",
+    "name_regimes",
+    "outer_sides",
+    "theory_line",
+]
+
+THEORY = {
+    "w": r"$\gamma = 1 + \max(\gamma', 0)$",
+    "a": r"$\gamma = 1 + \max(-\gamma', 0)$",
+    "theta": r"$\gamma = 1$",
+}
+_HALO = [withStroke(linewidth=2.5, foreground="white")]
+_SHAPES = ("s", "D", "^", "v", "P")
+
+
+def theory_line(ax: Axes, block: str) -> None:
+    """Draw the boundary of the infinite-width theory over the rows in view, if this block has one."""
+    if block not in THEORY:
+        return
+    low, high = ax.get_ylim()
+    rows = np.unique([low, *(kink for kink in (0.0,) if low < kink < high), high])
+    line = [plane.boundary(row, block) for row in rows]
+    label = f"theory, two-layer ReLU, $m \\to \\infty$: {THEORY[block]}"
+    ax.plot(line, rows, "--", color="black", lw=1.8, path_effects=_HALO, zorder=3.5, label=label)
+
+
+def mark_zero(ax: Axes, boundary: pd.DataFrame, block: str) -> None:
+    """Mark where each row goes through zero, with its interval."""
+    rows = boundary.dropna(subset="gamma_local")
+    if rows.empty:
+        return
+    known = rows.dropna(subset=["gamma_local_low", "gamma_local_high"])
+    level = f", {rows['level'].iloc[0]:.0%} interval" if len(known) else ""
+    level += "\n(no bar: a seed has no zero in view)" if 0 < len(known) < len(rows) else ""
+    ends: dict[str, Any] = {"colors": "black", "lw": 1.4, "path_effects": _HALO, "zorder": 5}
+    ax.hlines(known["gamma_prime"], known["gamma_local_low"], known["gamma_local_high"], **ends)
+    ax.scatter(
+        rows["gamma_local"],
+        rows["gamma_prime"],
+        s=32,
+        c="white",
+        edgecolors="black",
+        linewidths=1.2,
+        zorder=6,
+        label=rf"measured zero of ${symbol('S', block)}$ (interpolated){level}",
+    )
+
+
+def mark_critical(ax: Axes, frame: pd.DataFrame, block: str) -> None:
+    """Outline the cells together, and ring the points, whose interval contains 0."""
+    critical = (frame[f"S_{block}_low"] <= 0) & (frame[f"S_{block}_high"] >= 0)
+    boxes, points = _split(frame, critical)
+    label = "interval contains 0 at these widths (critical)"
+    if boxes:
+        look: dict[str, Any] = {"colors": "black", "linewidths": 1.6, "zorder": 4.5}
+        ax.add_collection(LineCollection(outer_sides(boxes), label=f"outlined: {label}", **look))
+    if len(points):
+        ax.scatter(points["gamma"], points["gamma_prime"], s=210, c="none", edgecolors="black", label=label)
+
+
+def outer_sides(boxes: list[Cell]) -> list[Side]:
+    """Return the sides that only one of the cells has: the outline of their union."""
+    count = Counter(side for cell in boxes for side in cell.sides())
+    return [side for side, times in count.items() if times == 1]
+
+
+def mark_unknown(ax: Axes, frame: pd.DataFrame, column: str, reason: str) -> None:
+    """Hatch the cells, and ring the points, without a value, and say why in the legend."""
+    boxes, points = _split(frame, frame[column].isna())
+    look: dict[str, Any] = {"hatch": "////", "facecolor": "none", "edgecolor": "0.55"}
+    for number, cell in enumerate(boxes):
+        label = None if number else reason
+        ax.add_patch(Rectangle((cell.left, cell.bottom), cell.width, cell.height, lw=0, label=label, **look))
+    if len(points):
+        label = None if boxes else reason
+        ax.scatter(points["gamma"], points["gamma_prime"], s=110, zorder=3.2, label=label, **look)
+
+
+def _split(frame: pd.DataFrame, chosen: pd.Series[bool]) -> tuple[list[Cell], pd.DataFrame]:
+    """Return the chosen cells of the grid part of a table, and the chosen points outside of it."""
+    grid = grid_part(frame)
+    boxes = [cell for cell, here in zip(cells(grid), chosen[grid.index], strict=True) if here]
+    return boxes, frame[chosen].drop(grid.index, errors="ignore")
+
+
+def mark_unconverged(ax: Axes, frame: pd.DataFrame) -> None:
+    """Put a triangle to the top of cells, or above points, some of whose runs are not used."""
+    boxes, points = _split(frame, frame["converged"] < frame["runs"])
+    low, high = ax.get_ylim()
+    above = points["gamma_prime"] + 0.03 * (high - low)
+    places = [cell.at(0.5, 0.88) for cell in boxes] + list(zip(points["gamma"], above, strict=True))
+    if places:
+        x, y = zip(*places, strict=True)
+        look: dict[str, Any] = {"marker": "v", "c": "#d1495b", "edgecolors": "white", "zorder": 5}
+        ax.scatter(x, y, s=30, label="some runs did not converge or failed (not used)", **look)
+
+
+def mark_named(ax: Axes) -> None:
+    """Mark the places in view of the named initialisations, each with an entry of the legend."""
+    (left, right), (bottom, top) = ax.get_xlim(), ax.get_ylim()
+    for shape, (place, names) in zip(_SHAPES, plane.named_points().items(), strict=False):
+        if left <= place.gamma <= right and bottom <= place.gamma_prime <= top:
+            label = rf"{names}: $(\gamma, \gamma') = ({place.gamma:g}, {place.gamma_prime:g})$"
+            look: dict[str, Any] = {"marker": shape, "c": "#ff8c42", "edgecolors": "black", "linewidths": 0.8}
+            ax.scatter(*place, s=42, zorder=5.5, label=label, **look)
+
+
+def name_regimes(ax: Axes, frame: pd.DataFrame, block: str) -> None:
+    """Write linear and condensed into the theory's regions, in the upper half of a row of cells."""
+    grid = grid_part(frame)
+    if block not in THEORY or grid.empty:
+        return
+    heights = {row: cell.at(0.5, 0.76)[1] for row, cell in zip(grid["gamma_prime"], cells(grid), strict=True)}
+    marked = set(grid.loc[grid["converged"] < grid["runs"], "gamma_prime"])
+    left, right = ax.get_xlim()
+    for word, side in (("linear", left), ("condensed", right)):
+        row = _roomy_row(sorted(heights), marked, block, side)
+        line = plane.boundary(row, block)
+        if left < line < right:
+            look: dict[str, Any] = {"fontsize": 13, "style": "italic", "path_effects": _HALO, "zorder": 7}
+            ax.text((line + side) / 2, heights[row], word, ha="center", va="center", **look)
+
+
+def _roomy_row(rows: list[float], marked: set[float], block: str, side: float) -> float:
+    """Return a row with much room between the theory line and a side, free of marks if possible."""
+    room = {row: abs(plane.boundary(row, block) - side) for row in rows}
+    wide = [row for row in rows if room[row] >= 0.7 * max(room.values())]
+    free = [row for row in wide if row not in marked] or wide
+    return free[len(free) // 2]

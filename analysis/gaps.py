@@ -1,0 +1,74 @@
+"""Gaps: what the runs of a sweep cannot tell, why, and what to add."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from analysis.pipeline import Analysis
+
+__all__ = ["gaps"]
+
+_FEW = 6
+
+
+def gaps(analysis: Analysis) -> list[str]:
+    """Return a sentence for each thing that could not be given: exponents, intervals, zeros, clusters."""
+    exponents, slope = analysis.exponents, f"S_{analysis.block}"
+    found = [*_exponent_gaps(analysis.runs, exponents, slope), *_interval_gaps(exponents, slope)]
+    if slope in exponents and exponents[slope].notna().any():
+        found += _boundary_gaps(analysis.boundary, exponents, slope)
+    if exponents["clusters"].isna().all():
+        found.append("no cluster counts: no converged run measured them")
+    return found
+
+
+def _exponent_gaps(runs: pd.DataFrame, exponents: pd.DataFrame, slope: str) -> list[str]:
+    without = exponents[exponents[slope].isna()] if slope in exponents else exponents
+    if without.empty:
+        return []
+    if not runs["converged"].any():
+        return ["no run converged: no exponent; see the status of the runs above"]
+    if len(runs["width"].unique()) == 1:
+        return ["one width: no exponent; add widths, e.g. widths=[500,1000,2000]"]
+    return [f"no exponent at {_places(without)}: no seed there has two converged widths"]
+
+
+def _interval_gaps(exponents: pd.DataFrame, slope: str) -> list[str]:
+    if slope not in exponents:
+        return []
+    single = exponents[exponents[slope].notna() & (exponents["method"] == "none")]
+    if single.empty:
+        return []
+    advice = "no interval and no regime; add seeds, e.g. seeds=[0,1,2]"
+    return [f"one seed{'' if len(single) == len(exponents) else ' at ' + _places(single)}: {advice}"]
+
+
+def _boundary_gaps(boundary: pd.DataFrame, exponents: pd.DataFrame, slope: str) -> list[str]:
+    if boundary.empty:
+        return ["no boundary: no two plain plane points share a gamma'; add gammas to a row"]
+    return [reason for _, row in boundary.iterrows() for reason in _row_gaps(row, exponents, slope)]
+
+
+def _row_gaps(row: pd.Series[Any], exponents: pd.DataFrame, slope: str) -> list[str]:
+    name = f"gamma' = {row['gamma_prime']:g}"
+    cells = exponents[(exponents["gamma_prime"] == row["gamma_prime"]) & (exponents["initialisation"] == "plane")]
+    span = f"gamma = {cells['gamma'].min():g} and {cells['gamma'].max():g}"
+    if pd.isna(row["gamma_local"]):
+        side = "larger" if (cells[slope].dropna() < 0).all() else "smaller"
+        return [f"{name}: {slope} does not rise through zero between {span}; add {side} gammas"]
+    rules = {"gamma_local": "interpolation", "gamma_regression": "regression"}
+    found = []
+    if pd.isna(row["gamma_regression"]):
+        found.append(f"{name}: the line regressed over |{slope}| < 0.5 has no root between {span}")
+    for rule, word in rules.items():
+        if row["seeds"] > 1 and pd.notna(row[rule]) and pd.isna(row[f"{rule}_low"]):
+            found.append(f"{name}: no interval by {word}, not every seed alone has a zero between {span}")
+    return found
+
+
+def _places(points: pd.DataFrame) -> str:
+    pairs = [f"({x:g}, {y:g})" for x, y in zip(points["gamma"], points["gamma_prime"], strict=True)]
+    more = f" and {len(pairs) - _FEW} more points" if len(pairs) > _FEW else ""
+    return f"(gamma, gamma') = {', '.join(pairs[:_FEW])}{more}"

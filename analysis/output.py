@@ -1,0 +1,77 @@
+"""Output: the tables and figures of an analysis as files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from analysis import figures
+from analysis.boundary import Boundary
+from analysis.exponents import blocks, seed_slopes
+from analysis.intervals import Interval
+from analysis.pipeline import Analysis
+
+__all__ = ["FORMATS", "SIZE", "write"]
+
+FORMATS = ("png", "svg")
+SIZE = (9.5, 7.4)  # inches
+_DPI = 200
+
+Draw = Callable[[Axes], Axes]
+
+
+def write(analysis: Analysis, folder: Path) -> list[Path]:
+    """Write tables as CSV and figures as PNG and SVG, and return the files.
+
+    A figure that these runs do not allow is left out, and an older one of that name removed.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    return [*_tables(analysis, folder), *_figures(analysis, folder)]
+
+
+def _tables(analysis: Analysis, folder: Path) -> Iterator[Path]:
+    for name in ("exponents", "boundary", "local_slopes"):
+        path = folder / f"{name}.csv"
+        getattr(analysis, name).to_csv(path, index=False)
+        yield path
+
+
+def _figures(analysis: Analysis, folder: Path) -> Iterator[Path]:
+    for name, draw in _drawings(analysis).items():
+        paths = [folder / f"{name}.{suffix}" for suffix in FORMATS]
+        figure = Figure(figsize=SIZE, layout="constrained")
+        try:
+            draw(figure.subplots())
+        except figures.NothingToDrawError:
+            for path in paths:
+                path.unlink(missing_ok=True)
+            continue
+        for path in paths:
+            _save(figure, path)
+            yield path
+
+
+def _drawings(analysis: Analysis) -> dict[str, Draw]:
+    runs, exponents, main = analysis.runs, analysis.exponents, analysis.block
+    drawings: dict[str, Draw] = {"phase_diagram": _phase(analysis, main)}
+    drawings |= {f"phase_diagram_{block}": _phase(analysis, block) for block in blocks(runs) if block != main}
+    drawings["relative_change"] = lambda ax: figures.relative_change(runs, exponents, main, ax)
+    drawings["relative_change_map"] = lambda ax: figures.relative_change_map(runs, main, ax)
+    drawings["clusters"] = lambda ax: figures.cluster_map(exponents, main, ax)
+    return drawings
+
+
+def _phase(analysis: Analysis, block: str) -> Draw:
+    slopes = seed_slopes(analysis.runs, block) if block in blocks(analysis.runs) else None
+    boundary = None if slopes is None else Boundary(Interval(analysis.level), block)(slopes)
+    return lambda ax: figures.phase_diagram(analysis.exponents, boundary, block, ax)
+
+
+def _save(figure: Figure, path: Path) -> None:
+    """Save a figure so that the same runs give the same bytes."""
+    with mpl.rc_context({"svg.hashsalt": "condense"}):
+        figure.savefig(path, dpi=_DPI, metadata={"Date": None} if path.suffix == ".svg" else None)

@@ -1,0 +1,84 @@
+"""The way from a sweep folder to its results: collect, exponents, boundary."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from analysis.boundary import Boundary
+from analysis.collect import Collection, SweepError, collect
+from analysis.exponents import Exponents, LocalSlopes, blocks, seed_slopes
+from analysis.intervals import Interval
+from analysis.regimes import order_parameter
+from analysis.settings import by_setting
+
+__all__ = ["Analysis", "analyse", "analyses"]
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """The results of one setting of a sweep.
+
+    Attributes:
+        runs: Every record that was read, a row a run.
+        exponents: S of each block with interval, prediction and regime, a row a plane point.
+        boundary: The zeros of S along each row of the plane, a row per gamma'.
+        local_slopes: S between neighbouring widths, a row per plane point and pair of widths.
+        level: The confidence level of all intervals.
+        skipped: The files that could not be read, with the reason.
+        notes: What else a reader must know of the records.
+    """
+
+    runs: pd.DataFrame
+    exponents: pd.DataFrame
+    boundary: pd.DataFrame
+    local_slopes: pd.DataFrame
+    level: float = 0.9
+    skipped: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def block(self) -> str:
+        """The block of parameters whose exponent decides the regime: w, or theta without a w."""
+        return order_parameter(blocks(self.runs))
+
+
+def analyses(folder: Path | str, level: float = 0.9) -> dict[str, Analysis]:
+    """Return the results of each setting that a sweep folder holds, by label; one setting has the label "".
+
+    Raises:
+        SweepError: the folder is missing, is no sweep, or has no readable record.
+        ValueError: the level is not between 0 and 1.
+    """
+    interval = Interval(level)
+    collection = collect(folder)
+    settings = by_setting(collection.runs)
+    return {label: _results(runs, interval, collection) for label, runs in settings.items()}
+
+
+def analyse(folder: Path | str, level: float = 0.9) -> Analysis:
+    """Return the results of a sweep folder: exponents, regimes, boundary, with intervals at this level.
+
+    Raises:
+        SweepError: as `analyses`; also if the folder mixes several settings, such as two activations.
+        ValueError: the level is not between 0 and 1.
+    """
+    found = analyses(folder, level)
+    if len(found) > 1:
+        raise SweepError(f"{folder}: mixes the settings {'; '.join(found)}: use analysis.analyses(folder)")
+    return next(iter(found.values()))
+
+
+def _results(runs: pd.DataFrame, interval: Interval, collection: Collection) -> Analysis:
+    block = order_parameter(blocks(runs))
+    return Analysis(
+        runs=runs,
+        exponents=Exponents(interval)(runs),
+        boundary=Boundary(interval, block)(seed_slopes(runs, block)),
+        local_slopes=LocalSlopes(interval)(runs),
+        level=interval.level,
+        skipped=collection.skipped,
+        notes=collection.notes,
+    )

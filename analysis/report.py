@@ -1,0 +1,116 @@
+"""The report: what was read, what was found, what could not be given, and where it lies."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from rich import box
+from rich.console import Console, RenderableType
+from rich.table import Table
+
+from analysis.collect import POINT
+from analysis.gaps import gaps
+from analysis.pipeline import Analysis
+from analysis.regimes import REGIMES
+
+__all__ = ["report", "show"]
+
+
+def report(analysis: Analysis, files: Iterable[Path], label: str = "") -> list[RenderableType]:
+    """Return the parts of a report: lines of text and tables."""
+    parts: list[RenderableType] = [f"Setting {label}"] if label else []
+    parts += _read(analysis)
+    parts += _listed("Take care:", [*_cautions(analysis.runs), *analysis.notes])
+    parts += ["", *_regimes(analysis)]
+    if len(analysis.boundary):
+        parts += ["", _boundary(analysis)]
+    parts += _listed("Could not be given:", gaps(analysis))
+    parts += _listed("Files skipped:", analysis.skipped)
+    return [*parts, *_listed("Written:", [str(path) for path in files])]
+
+
+def show(parts: Iterable[RenderableType], console: Console) -> None:
+    """Print the parts of a report; lines of text are never broken, so that paths can be copied."""
+    for part in parts:
+        console.print(part, soft_wrap=isinstance(part, str), markup=False, highlight=False)
+
+
+def _listed(title: str, lines: Sequence[str]) -> list[RenderableType]:
+    return ["", title, *(f"  {line}" for line in lines)] if lines else []
+
+
+def _read(analysis: Analysis) -> list[RenderableType]:
+    runs = analysis.runs
+    widths = sorted(runs["width"].dropna().unique())
+    statuses = runs["status"].value_counts()
+    return [
+        f"Points {len(analysis.exponents)}, runs {len(runs)}, seeds {runs['seed'].nunique()}, "
+        f"widths {', '.join(f'{width:g}' for width in widths)}",
+        f"Status: {', '.join(f'{count} {status}' for status, count in statuses.items())}; "
+        f"{runs['converged'].sum()} of {len(runs)} runs converged and are used",
+        *_failures(runs),
+    ]
+
+
+def _failures(runs: pd.DataFrame) -> list[str]:
+    failed = runs[runs["status"] == "failed"]
+    reasons = failed["error"].fillna("").map(lambda text: (str(text).strip().splitlines() or ["no reason logged"])[-1])
+    points = failed.assign(reason=reasons).drop_duplicates([*POINT, "reason"])
+    return [f"  failed at {count} point(s): {reason}" for reason, count in points["reason"].value_counts().items()]
+
+
+def _cautions(runs: pd.DataFrame) -> list[str]:
+    commits = [commit for commit in runs["commit"].dropna().unique() if commit]
+    dirty = runs["dirty"].astype("boolean").fillna(False)
+    found = []
+    if len(commits) > 1:
+        found.append(f"the runs mix {len(commits)} commits of the code: {', '.join(name[:10] for name in commits)}")
+    if dirty.any():
+        found.append(f"{dirty.sum()} of {len(runs)} runs were made with uncommitted changes of the code")
+    return found
+
+
+def _regimes(analysis: Analysis) -> list[RenderableType]:
+    exponents = analysis.exponents
+    table = Table(title="Regimes (points)", box=box.SIMPLE, title_justify="left")
+    for column in ("measured", *(f"theory: {name}" for name in REGIMES[:3])):
+        table.add_column(column, justify="left" if column == "measured" else "right")
+    counts = pd.crosstab(exponents["regime"], exponents["regime_predicted"])
+    counts = counts.reindex(index=list(REGIMES), columns=list(REGIMES[:3]), fill_value=0)
+    for regime, row in counts.iterrows():
+        if row.any():
+            table.add_row(str(regime), *(str(count) for count in row))
+    return [table, *_agreement(exponents)]
+
+
+def _agreement(exponents: pd.DataFrame) -> list[str]:
+    determined = exponents[exponents["regime"] != "undetermined"]
+    if determined.empty:
+        return []
+    pair = determined[["regime", "regime_predicted"]]
+    same = pair["regime"] == pair["regime_predicted"]
+    opposite = pair.isin(["linear", "condensed"]).all(axis=1) & ~same
+    return [
+        f"Same as the theory (two-layer ReLU, infinite width) at {same.sum()} of {len(determined)} points, "
+        f"opposite at {opposite.sum()}; critical: the interval contains 0 at these widths."
+    ]
+
+
+def _boundary(analysis: Analysis) -> Table:
+    title = f"Boundary: zero of S_{analysis.block} along gamma, {analysis.level:.0%} intervals"
+    table = Table(title=title, box=box.SIMPLE, title_justify="left")
+    for column in ("gamma'", "interpolated", "", "regressed", "", "theory", "seeds"):
+        table.add_column(column, justify="right")
+    for _, row in analysis.boundary.iterrows():
+        zeros = [text for rule in ("gamma_local", "gamma_regression") for text in _zero(row, rule)]
+        table.add_row(f"{row['gamma_prime']:g}", *zeros, f"{row['gamma_theory']:g}", f"{row['seeds']:g}")
+    return table
+
+
+def _zero(row: pd.Series[Any], rule: str) -> tuple[str, str]:
+    value, low, high = (row[f"{rule}{end}"] for end in ("", "_low", "_high"))
+    interval = f"[{low:.3f}, {high:.3f}]" if pd.notna(low) else ""
+    return (f"{value:.3f}" if pd.notna(value) else "-"), interval

@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from analysis.boundary import COLUMNS, Boundary, local_zero, regression_zero
+from analysis.collect import POINT
+from analysis.exponents import seed_slopes
+
+GAMMAS = np.array([0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 1.0, 1.02, 1.05, 1.1, 1.2, 1.3, 1.4])
+READ_OFF = pd.read_csv(Path(__file__).parents[1] / "data" / "luo2021_fig4_unclipped.csv")
+
+
+@pytest.mark.parametrize(
+    ("gamma_prime", "star"), [(0.4, 1.389), (0.2, 1.238), (0.0, 1.040), (-0.2, 0.994), (-0.4, 0.999)]
+)
+def test_the_regression_gives_the_published_zeros(gamma_prime, star):
+    """Stars of Luo et al. 2021, Fig. 4, from exponents read off its colours to +-0.01."""
+    row = READ_OFF[READ_OFF["gamma_prime"] == gamma_prime]
+    assert regression_zero(row["gamma"].to_numpy(), row["S_w"].to_numpy()) == pytest.approx(star, abs=0.006)
+
+
+@pytest.mark.parametrize("rule", [local_zero, regression_zero])
+@given(zero=st.floats(0.65, 1.35), slope=st.floats(0.1, 0.6))
+def test_a_straight_row_has_its_zero_found_exactly(rule, zero, slope):
+    assert rule(GAMMAS, slope * (GAMMAS - zero)) == pytest.approx(zero, abs=1e-9)
+
+
+def test_cells_beyond_the_colour_range_enter_the_interpolation_only():
+    slopes = np.array([-0.9, -0.4, 0.4, 3.0])
+    gammas = np.array([0.9, 1.0, 1.1, 1.2])
+    assert regression_zero(gammas, slopes) == local_zero(gammas, slopes) == pytest.approx(1.05)
+    assert regression_zero(gammas, np.array([-0.9, -0.5, 0.5, 3.0])) != pytest.approx(1.05)  # 0.5 is out
+
+
+@pytest.mark.parametrize("rule", [local_zero, regression_zero])
+@pytest.mark.parametrize(
+    "row", [[-0.3, -0.2, -0.1], [0.1, 0.2, 0.3], [0.2, 0.0, -0.2], [np.nan] * 3, [-0.1, np.nan, np.nan]]
+)
+def test_a_row_without_a_rise_through_zero_has_none(rule, row):
+    assert np.isnan(rule(np.array([1.0, 1.1, 1.2]), np.array(row)))
+
+
+def test_an_exact_zero_is_found_once():
+    assert local_zero(np.array([0.9, 1.0, 1.1]), np.array([-0.1, 0.0, 0.1])) == 1.0
+
+
+def test_a_missing_cell_is_passed_over():
+    assert local_zero(np.array([0.8, 0.9, 1.2]), np.array([-0.1, np.nan, 0.3])) == pytest.approx(0.9)
+
+
+def test_of_several_rises_the_one_nearest_to_the_middle_counts():
+    gammas = np.array([0.7, 0.8, 0.9, 1.0, 1.1, 1.2])
+    wiggle = np.array([-0.1, 0.1, -0.1, -0.1, -0.1, 0.1])  # changes sign at .75, .85, 1.15: middle .917
+    assert local_zero(gammas, wiggle) == pytest.approx(0.75)
+    assert local_zero(gammas, -wiggle) == pytest.approx(0.85)  # its only rise
+
+
+def test_the_table_has_a_row_for_each_gamma_prime_with_two_gammas(runs, grid):
+    slopes = seed_slopes(runs(*grid, (1.0, 0.4), noise=0.01))
+    table = Boundary()(slopes)
+    assert table.columns.tolist() == list(COLUMNS)
+    assert table["gamma_prime"].tolist() == [-0.2, 0.0, 0.2]
+    assert table["gamma_theory"].tolist() == [1.0, 1.0, 1.2]
+    assert (table["seeds"] == 3).all()
+    assert (table["level"] == 0.9).all()
+    assert (table["gamma_local_low"] < table["gamma_local"]).all()
+    assert (table["gamma_local"] < table["gamma_local_high"]).all()
+
+
+def test_the_interval_is_that_of_the_zeros_of_each_seed():
+    index = pd.MultiIndex.from_product(
+        [["plane"], [0.9, 1.0, 1.1], [0.0]], names=["initialisation", "gamma", "gamma_prime"]
+    )
+    zeros = {0: 0.98, 1: 1.0, 2: 1.02}
+    slopes = pd.DataFrame({seed: [g - zero for g in (0.9, 1.0, 1.1)] for seed, zero in zeros.items()}, index=index)
+    row = Boundary()(slopes).iloc[0]
+    half = 2.919986 * 0.02 / np.sqrt(3)  # Student's t at 95 %, 2 degrees of freedom
+    assert row["gamma_local"] == pytest.approx(1.0)
+    assert (row["gamma_local_low"], row["gamma_local_high"]) == pytest.approx((1 - half, 1 + half))
+    assert row["gamma_regression_high"] == pytest.approx(1 + half)
+
+
+def test_no_interval_unless_every_seed_has_a_zero():
+    index = pd.MultiIndex.from_product([["plane"], [0.9, 1.1], [0.0]], names=POINT)
+    slopes = pd.DataFrame({0: [-0.1, 0.1], 1: [-0.1, 0.1], 2: [-0.3, -0.1]}, index=index)
+    row = Boundary()(slopes).iloc[0]
+    assert row["gamma_local"] == pytest.approx(1.0 + 1 / 15)
+    assert np.isnan(row["gamma_local_low"])
+    assert np.isnan(row["gamma_local_high"])
+
+
+def test_one_seed_gives_values_without_intervals(runs, grid):
+    table = Boundary()(seed_slopes(runs(*grid, seeds=1)))
+    assert table["gamma_local"].notna().all()
+    assert table["gamma_local_low"].isna().all()
+
+
+def test_many_seeds_are_bootstrapped(runs, grid):
+    table = Boundary()(seed_slopes(runs(*grid, seeds=9, noise=0.005)))
+    assert (table["gamma_local_low"] < table["gamma_local_high"]).all()
+
+
+def test_named_initialisations_are_no_cells_of_a_row(runs):
+    table = pd.concat([runs((0.9, 0.0), (1.2, 0.0)), runs((1.0, 0.0), initialisation="xavier", slope=9.0)])
+    expected = Boundary()(seed_slopes(runs((0.9, 0.0), (1.2, 0.0))))
+    pd.testing.assert_frame_equal(Boundary()(seed_slopes(table)), expected)
+
+
+def test_other_blocks_have_lines_of_their_own(runs, grid):
+    table = Boundary(block="a")(seed_slopes(runs(*grid), "a"))
+    assert table["gamma_theory"].tolist() == [1.2, 1.0, 1.0]
+
+
+def test_scattered_points_give_an_empty_table_with_all_columns(runs):
+    table = Boundary()(seed_slopes(runs((0.9, 0.0), (1.2, 0.1))))
+    assert table.empty
+    assert table.columns.tolist() == list(COLUMNS)
