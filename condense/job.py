@@ -35,12 +35,11 @@ class Job:
 
     @property
     def name(self) -> str:
-        """The folder name: "gamma=1,gamma_prime=0", or "init=ntk" for a named or spelled-out initialisation."""
+        """The folder name: "gamma=1,gamma_prime=0", "init=ntk", or "alpha=m,beta1=1,beta2=1"."""
         init = self.config.init
         if isinstance(init, schema.Plane):
             return f"gamma={init.gamma:.12g},gamma_prime={init.gamma_prime:.12g}"
-        scales = "" if isinstance(init, schema.Named) else f",alpha={init.alpha},beta1={init.beta1},beta2={init.beta2}"
-        return f"init={init.name}{scales}".replace(" ", "")
+        return f"init={init.name}" if isinstance(init, schema.Named) else str(init.name)
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -103,6 +102,5 @@ def _append(table: pd.DataFrame, rows: list[dict[str, Any]]) -> pd.DataFrame:
 def _flat(tree: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
     pairs: list[tuple[str, Any]] = []
     for key, value in tree.items():
-        nested = isinstance(value, Mapping) and value
-        pairs += _flat(value, f"{prefix}{key}.") if nested else [(f"{prefix}{key}", value)]
+        pairs += _flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) else [(f"{prefix}{key}", value)]
     return pairs

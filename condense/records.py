@@ -23,7 +23,7 @@ COLUMNS: Mapping[str, str] = {
     # which run
     "key": "str",  # hash of the science config and the run's width and seed
     "setting": "str",  # hash of the science config without the place on the plane
-    "initialisation": "str",  # plane, ntk, mean_field, xavier, he, lecun, spelled_out
+    "initialisation": "str",  # plane, ntk, mean_field, xavier, he, lecun, or alpha=..,beta1=..,beta2=..
     "gamma": "float64",
     "gamma_prime": "float64",
     "width": "float64",  # m of science: what the exponents refer to

@@ -1,0 +1,74 @@
+"""What the README and the docs tell a user to type is run here as it stands."""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+
+
+def blocks(language):
+    return re.findall(rf"^```{language}\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
+
+
+@pytest.fixture()
+def mine(tmp_path):
+    """A user's folder with the network of the README in it, and `python` on the path being this one."""
+    (tmp_path / "mynet.py").write_text(blocks("python")[0])
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "python").symlink_to(sys.executable)
+    return tmp_path
+
+
+def shell(folder, script):
+    environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    return subprocess.run(
+        ["bash", "-ec", script], cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
+
+
+def test_a_network_and_a_data_set_in_ten_lines_each(mine):
+    [script] = blocks("sh")
+    done = shell(mine, script)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("converged") == 9
+    assert all(len(block.strip().splitlines()) <= 11 for block in [*blocks("python"), *blocks("sh")])
+
+
+def test_the_python_example(mine):
+    done = shell(mine, f"python -c {shlex.quote(blocks('python')[1] + 'print(len(runs), runs.converged.all())')}")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == ["27", "True"]
+
+
+def test_every_command_of_the_readme_composes(mine):
+    commands = re.findall(r"^    python -m condense (.*?)(?: +#.*)?$", README, re.MULTILINE)
+    assert len(commands) == 4
+    for command in commands:
+        done = shell(mine, f"python -m condense --cfg job {command.removeprefix('-m ')} --multirun 2>&1 || true")
+        assert "Error" not in done.stdout, (command, done.stdout)
+        assert "Could not" not in done.stdout, (command, done.stdout)
+
+
+def test_settings_in_the_table_are_allowed(mine):
+    rows = re.findall(r"^\| \w+ \| (.*) \|$", README, re.MULTILINE)
+    settings = [setting for row in rows for setting in re.findall(r"`([\w./]+=[^`]*)`", row)]
+    assert len(settings) >= 12
+    for setting in settings:
+        if "my" in setting or "cuda" in setting:
+            continue
+        done = shell(mine, f"python -m condense widths=[20] seeds=[0] flow.max_steps=2 {setting}")
+        assert done.returncode == 0, (setting, done.stderr)
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/conventions.md", "multirun/README.md"])
+def test_links_lead_somewhere(page):
+    path = ROOT / page
+    for target in re.findall(r"\]\((?!https?:)([^)#]+)", path.read_text()):
+        assert (path.parent / target).exists(), target
