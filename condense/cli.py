@@ -71,6 +71,8 @@ def main() -> None:
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # so that errors come to us, who print them
     try:
         hydra.main(version_base="1.3", config_path=str(config_folder()), config_name="config")(_run)()
+    except KeyboardInterrupt:
+        sys.exit("interrupted: what is finished is kept, and the same command again computes the rest")
     except (CompactHydraException, OmegaConfBaseException) as error:
         cause = error.__cause__ if isinstance(error.__cause__, OmegaConfBaseException) else ""
         text = f"{error}\n{cause}".strip()

@@ -42,7 +42,7 @@ class Raises(Net):
 """
 
 
-@pytest.fixture()
+@pytest.fixture
 def here(tmp_path):
     """A working directory with a space and a quote in its name, the user's own network and data in it."""
     folder = tmp_path / "a user's folder"

@@ -17,7 +17,7 @@ def blocks(language):
     return re.findall(rf"^```{language}\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
 
 
-@pytest.fixture()
+@pytest.fixture
 def mine(tmp_path):
     """A user's folder with the network of the README in it, and `python` on the path being this one."""
     (tmp_path / "mynet.py").write_text(blocks("python")[0])
@@ -47,13 +47,13 @@ def test_the_python_example(mine):
     assert done.stdout.split() == ["27", "True"]
 
 
-def test_every_command_of_the_readme_composes(mine):
+def test_every_command_of_the_readme_runs(mine):
     commands = re.findall(r"^    python -m condense (.*?)(?: +#.*)?$", README, re.MULTILINE)
     assert len(commands) == 4
     for command in commands:
-        done = shell(mine, f"python -m condense --cfg job {command.removeprefix('-m ')} --multirun 2>&1 || true")
-        assert "Error" not in done.stdout, (command, done.stdout)
-        assert "Could not" not in done.stdout, (command, done.stdout)
+        point = "init.gamma=1.0 init.gamma_prime=0.0" if "experiment" in command else ""
+        done = shell(mine, f"python -m condense {command} widths=[20] flow.max_steps=2 {point}")
+        assert done.returncode == 0, (command, done.stderr)
 
 
 def test_settings_in_the_table_are_allowed(mine):
