@@ -137,9 +137,9 @@ class PowerLaw:
 
     @classmethod
     def parse(cls, text: str) -> PowerLaw:
-        """Read "3", "m", "m^-0.5" or "2 m^-0.5".
+        """Read "3", "m", "m**-0.5" or "2*m**-0.5"; ^ and a space do as well, though not on Hydra's command line.
 
-        >>> PowerLaw.parse("2 m^-0.5")
+        >>> PowerLaw.parse("2*m**-0.5")
         PowerLaw(factor=2.0, power=-0.5)
 
         Raises:
@@ -147,7 +147,7 @@ class PowerLaw:
         """
         match = _POWER_LAW.fullmatch(text)
         if match is None or not text.strip() or (factor := float(match["factor"] or 1.0)) <= 0:
-            raise ValueError(f"{text!r} is not a positive number times a power of m, such as '3' or '2 m^-0.5'")
+            raise ValueError(f"{text!r} is not a positive number times a power of m, such as '3' or '2*m**-0.5'")
         power = float(match["power"] or 1.0) if match["m"] else 0.0
         return cls(factor, power)
 

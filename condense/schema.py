@@ -90,7 +90,8 @@ class SpelledOut:
     @property
     def name(self) -> str:
         """Its name in the records, the scales in it: two of them can share an asymptotic place."""
-        return f"alpha={self.alpha},beta1={self.beta1},beta2={self.beta2}".replace(" ", "")
+        scales = f"alpha={self.alpha},beta1={self.beta1},beta2={self.beta2}"
+        return scales.replace("**", "^").replace("*", "").replace(" ", "")
 
     def _laws(self) -> list[PowerLaw]:
         laws = []

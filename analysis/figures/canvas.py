@@ -6,6 +6,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
+from matplotlib.colors import LogNorm
 
 from analysis.figures.quantity import Quantity
 
@@ -49,6 +50,9 @@ def colour_bar(ax: Axes, quantity: Quantity) -> None:
     bar = ax.figure.colorbar(
         ScalarMappable(quantity.norm, quantity.cmap), ax=ax, extend=quantity.extend, pad=0.02, aspect=30
     )
+    if isinstance(quantity.norm, LogNorm):
+        for axis_formatter in (bar.ax.yaxis.set_major_formatter, bar.ax.yaxis.set_minor_formatter):
+            axis_formatter(LogFormatter(labelOnlyBase=False, minor_thresholds=(1.2, 0.5)))
     bar.set_label(quantity.label)
 
 

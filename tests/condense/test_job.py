@@ -15,7 +15,7 @@ def job(**changes):
         (schema.Plane(1.0, -0.1), "gamma=1,gamma_prime=-0.1"),
         (schema.Plane(0.1 + 0.2, 0), "gamma=0.3,gamma_prime=0"),
         (schema.Named("he"), "init=he"),
-        (schema.SpelledOut("m", "2 m^-0.5", "1"), "alpha=m,beta1=2m^-0.5,beta2=1"),
+        (schema.SpelledOut("m", "2*m**-0.5", "1"), "alpha=m,beta1=2m^-0.5,beta2=1"),
     ],
 )
 def test_a_job_is_named_by_its_place(init, name):
