@@ -96,7 +96,9 @@ def test_power_laws_are_read(text, law):
 
 @pytest.mark.parametrize("text", ["", "  ", "-1", "0", "n^2", "m^", "m^m", "__import__('os')", "nan", "inf"])
 def test_other_texts_are_no_power_law(text):
-    with pytest.raises(ValueError, match="is not a positive number times a power of m, such as '3' or '2\\*m\\*\\*-0.5'"):
+    with pytest.raises(
+        ValueError, match="is not a positive number times a power of m, such as '3' or '2\\*m\\*\\*-0.5'"
+    ):
         PowerLaw.parse(text)
 
 
