@@ -34,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("python -m analysis", description=_DESCRIPTION)
     parser.add_argument("folder", type=Path, metavar="DIR", help="a sweep folder, such as multirun/quickstart")
-    parser.add_argument("--level", type=_level, default=0.9, help="confidence level of all intervals (default 0.9)")
+    parser.add_argument("--level", type=_level, help="confidence level of all intervals (default: measure.level, 0.9)")
     return parser
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,10 +10,15 @@ import pandas as pd
 
 from condense import records
 
-__all__ = ["OUTPUT", "POINT", "Collection", "SweepError", "collect"]
+__all__ = ["OUTPUT", "POINT", "Collection", "SweepError", "collect", "configured_level"]
 
 OUTPUT = "analysis"
 """The folder below a sweep that the analysis writes to, and never reads."""
+
+MANIFEST = "sweep.json"
+"""The file of a sweep folder that says which settings its runs share, where they differ from the defaults."""
+
+LEVEL = 0.9
 
 POINT = ["initialisation", "gamma", "gamma_prime"]
 """The columns that tell plane points apart; a named initialisation can share its place with a plain point."""
@@ -51,6 +57,15 @@ def collect(folder: Path | str) -> Collection:
     runs = pd.concat([table for table in tables if len(table)], ignore_index=True)
     runs, notes = _unique(_rounded(runs))
     return Collection(runs, tuple(skipped), tuple(notes))
+
+
+def configured_level(folder: Path | str) -> float:
+    """Return the level of intervals in the config of a sweep, 0.9 where it says nothing of it."""
+    manifest = Path(folder) / MANIFEST
+    try:
+        return float(json.loads(manifest.read_text())["settings"].get("measure.level", LEVEL))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return LEVEL
 
 
 def _files(folder: Path) -> list[Path]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from analysis.boundary import Boundary
-from analysis.collect import Collection, SweepError, collect
+from analysis.collect import Collection, SweepError, collect, configured_level
 from analysis.exponents import Exponents, LocalSlopes, blocks, seed_slopes
 from analysis.intervals import Interval
 from analysis.regimes import order_parameter
@@ -45,20 +45,22 @@ class Analysis:
         return order_parameter(blocks(self.runs))
 
 
-def analyses(folder: Path | str, level: float = 0.9) -> dict[str, Analysis]:
+def analyses(folder: Path | str, level: float | None = None) -> dict[str, Analysis]:
     """Return the results of each setting that a sweep folder holds, by label; one setting has the label "".
+
+    Without a level the intervals have the one of the sweep's config, measure.level, 0.9 by default.
 
     Raises:
         SweepError: the folder is missing, is no sweep, or has no readable record.
         ValueError: the level is not between 0 and 1.
     """
-    interval = Interval(level)
+    interval = Interval(configured_level(folder) if level is None else level)
     collection = collect(folder)
     settings = by_setting(collection.runs)
     return {label: _results(runs, interval, collection) for label, runs in settings.items()}
 
 
-def analyse(folder: Path | str, level: float = 0.9) -> Analysis:
+def analyse(folder: Path | str, level: float | None = None) -> Analysis:
     """Return the results of a sweep folder: exponents, regimes, boundary, with intervals at this level.
 
     Raises:

@@ -68,12 +68,15 @@ def main() -> None:
     """Run the command line; exit with 1 and a message that helps if it is refused, with a traceback if a run raised."""
     register_schema()
     sys.path.insert(0, os.getcwd())  # networks, activations and data of the user's own
-    os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # so that errors come to us, who print them
+    wants_trace = "HYDRA_FULL_ERROR" in os.environ
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # so that errors come to us, who print them
     try:
         hydra.main(version_base="1.3", config_path=str(config_folder()), config_name="config")(_run)()
     except KeyboardInterrupt:
         sys.exit("interrupted: what is finished is kept, and the same command again computes the rest")
     except (CompactHydraException, OmegaConfBaseException) as error:
+        if wants_trace:
+            raise
         cause = error.__cause__ if isinstance(error.__cause__, OmegaConfBaseException) else ""
         text = f"{error}\n{cause}".strip()
         hints = suggest.hints(sys.argv[1:], [config_folder(), Path("conf")])
