@@ -39,7 +39,7 @@ from condense import registry, schema, simulate
         (lambda: schema.Measure(fraction=0.0), "measure.fraction = 0.0 is not allowed: a share above 0, below 1"),
         (
             lambda: schema.Measure(level=90.0),
-            "measure.level = 90.0 is not allowed: a confidence level above 0, below 1",
+            "measure.level = 90.0 is not allowed: a confidence level",
         ),
         (lambda: schema.Measure(centres=0), "measure.centres = 0 is not allowed: an integer, 1 or above"),
         (
