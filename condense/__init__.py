@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 from condense import schema
@@ -10,6 +11,10 @@ if TYPE_CHECKING:
     from condense.api import simulate
 
 __all__ = ["schema", "simulate"]
+
+# Read when torch is first imported. Idle threads that spin instead of sleeping slow every step 20-fold as soon as
+# another process wants the same cores: a second sweep, a browser.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 def __getattr__(name: str) -> Any:
