@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import dataclasses
+from collections.abc import Iterable
 from itertools import product
 from typing import Any
 
@@ -24,10 +25,10 @@ def simulate(
     gamma: float | Iterable[float] = 1.0,
     gamma_prime: float | Iterable[float] = 0.0,
     *,
-    widths: Sequence[int] = (500, 1000, 2000, 4000),
-    seeds: Sequence[int] = (0, 1, 2),
+    widths: int | Iterable[int] = (500, 1000, 2000, 4000),
+    seeds: int | Iterable[int] = (0, 1, 2),
     init: Any = None,
-    antisymmetric: bool = True,
+    antisymmetric: bool | None = None,
     network: str | schema.Network | UserNetwork = "two_layer",
     activation: str = "relu",
     data: str | schema.Data | Dataset | Arrays = "parabola",
@@ -41,8 +42,10 @@ def simulate(
     Args:
         gamma, gamma_prime: places on the plane; with several of either, their grid.
         widths, seeds: every place is trained at all of these.
-        init: a named initialisation ("ntk", "he", ...) or a `schema.SpelledOut` instead of gamma and gamma_prime.
-        antisymmetric: start from two copies of all neurons with opposite a, so that f(0) = 0.
+        init: a named initialisation ("ntk", "he", ...) or a `schema.SpelledOut`, or several of them in a list, instead
+            of gamma and gamma_prime.
+        antisymmetric: start from two copies of all neurons with opposite a, so that f(0) = 0; True unless `init` says
+            otherwise.
         network: "two_layer", a `schema.Network`, or an object of yours with `scales`, `init` and `forward`.
         activation: of the two-layer network.
         data: a known data set, the path of an .npz or .csv, arrays (x, y), or a `Dataset`.
@@ -60,14 +63,15 @@ def simulate(
         "data": _data_config(data),
         "flow": _flow_config(flow),
         "measure": measure or schema.Measure(),
-        "widths": list(widths),
-        "seeds": list(seeds),
+        "widths": _several(widths),
+        "seeds": _several(seeds),
         "device": device,
         "dtype": dtype,
     }
     dataset = _dataset(data) or load_data(config["data"])  # type: ignore[arg-type]
     user = None if isinstance(network, str | schema.Network) else network
-    places = [init] if init is not None else list(product(_several(gamma), _several(gamma_prime)))
+    grid = product(_several(gamma), _several(gamma_prime))
+    places = [schema.Plane(*place) for place in grid] if init is None else _several(init)
     problems = [
         Problem.of(schema.Config(init=_init_config(place, antisymmetric), **config), dataset, user)  # type: ignore[arg-type]
         for place in places
@@ -76,20 +80,19 @@ def simulate(
     return table.sort_values(["gamma", "gamma_prime", "width", "seed"], ignore_index=True)
 
 
-def _several(values: float | Iterable[float]) -> list[float]:
-    return [float(x) for x in (values if isinstance(values, Iterable) else [values])]
+def _several(values: Any) -> list[Any]:
+    return list(values) if isinstance(values, Iterable) and not isinstance(values, str) else [values]
 
 
-def _init_config(place: Any, antisymmetric: bool) -> Any:
-    if isinstance(place, tuple):
-        return schema.Plane(place[0], place[1], antisymmetric)
-    return schema.Named(place, antisymmetric) if isinstance(place, str) else place
+def _init_config(place: Any, antisymmetric: bool | None) -> Any:
+    init = schema.Named(place) if isinstance(place, str) else place
+    return init if antisymmetric is None else dataclasses.replace(init, antisymmetric=antisymmetric)
 
 
 def _network_config(network: str | schema.Network | UserNetwork, activation: str) -> schema.Network:
     if isinstance(network, schema.Network):
         return network
-    if isinstance(network, str) and network not in registry.REGISTRY["network"] and "." in network:
+    if isinstance(network, str) and "." in network:
         return schema.Network(_target_=network)
     return schema.Network(name=network if isinstance(network, str) else "two_layer", activation=activation)
 

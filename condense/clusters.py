@@ -19,6 +19,9 @@ __all__ = ["Cover", "cover", "mean_abs_cosine"]
 
 Array = NDArray[np.float64]
 
+ROUNDING = 1e-13
+"""A share of the amplitude that may be rounding."""
+
 BLOCK = 2**22
 """Cosines computed at once."""
 
@@ -63,9 +66,9 @@ def cover(
         threshold: a centre covers what has a cosine above this to it.
         fraction: the share of the total amplitude at which the cover is complete.
         most: stop at this many centres; the cover is then `capped`.
-        candidates: in more than two dimensions at most this many neurons are tried as centres, spread evenly over the
-            cumulative amplitude, so that no m x m matrix is formed; all neurons are covered nevertheless. In two
-            dimensions every neuron is tried, by a sweep over angles.
+        candidates: in more than two dimensions at most this many neurons at a time are tried as centres, spread
+            evenly over the cumulative amplitude not covered yet, so that no m x m matrix is formed; when they have
+            nothing left to cover, others are. In two dimensions every neuron is tried, by a sweep over angles.
         lines: take a direction and its opposite for one.
     """
     total = float(amplitudes.sum())
@@ -73,21 +76,20 @@ def cover(
         return Cover(np.empty(0, np.int64), np.empty(0), np.empty((len(directions), 0)), False)
     plane = directions.shape[0] == 2
     cones = _Arcs(directions, threshold, lines) if plane else _Cones(directions, threshold, lines)
-    tried = np.arange(len(amplitudes)) if plane else _spread(amplitudes, candidates)
-    return _greedy(cones, tried, amplitudes / total, fraction, most)
+    return _greedy(cones, amplitudes / total, fraction, most, len(amplitudes) if plane else candidates)
 
 
-def _greedy(cones: _Arcs | _Cones, tried: NDArray[np.int64], weights: Array, fraction: float, most: int) -> Cover:
-    left = weights.copy()
-    gains = cones.gains(tried, left)
+def _greedy(cones: _Arcs | _Cones, weights: Array, fraction: float, most: int, candidates: int) -> Cover:
+    left, tried, gains = weights.copy(), np.empty(0, np.int64), np.zeros(1)
     centres: list[int] = []
     shares: list[float] = []
     means: list[Array] = []
     while sum(shares) < fraction and len(centres) < most:
+        if gains.max() <= ROUNDING:  # these candidates have nothing left to cover, so try others
+            tried = _spread(left, candidates)
+            gains = cones.gains(tried, left)
         place = int(np.argmax(gains > gains.max() * (1 - 1e-12)))  # the first of ties, rounding apart
         inside = np.flatnonzero(cones.around(int(tried[place])) & (left > 0))
-        if not len(inside):
-            break
         centres.append(int(tried[place]))
         shares.append(float(left[inside].sum()))
         means.append(cones.mean(centres[-1], inside, left))
@@ -98,8 +100,9 @@ def _greedy(cones: _Arcs | _Cones, tried: NDArray[np.int64], weights: Array, fra
 
 def _spread(amplitudes: Array, most: int) -> NDArray[np.int64]:
     """Return at most this many neurons, evenly spread over the cumulative amplitude from the largest down."""
-    if len(amplitudes) <= most:
-        return np.arange(len(amplitudes))
+    there = np.flatnonzero(amplitudes)
+    if len(there) <= most:
+        return there
     order = np.argsort(-amplitudes, kind="stable")
     cumulative = np.cumsum(amplitudes[order])
     marks = (np.arange(most) + 0.5) / most * cumulative[-1]
@@ -135,9 +138,9 @@ class _Arcs(_Directions):
         self.last = np.searchsorted(circle, self.angle + self.half_width, side="left")
 
     def gains(self, tried: NDArray[np.int64], left: Array) -> Array:
-        """Return the uncovered amplitude that each neuron covers."""
+        """Return the uncovered amplitude that each candidate covers."""
         around = np.concatenate([[0.0], np.cumsum(np.tile(left[self.order], 3))])
-        return np.asarray(around[self.last] - around[self.first])
+        return np.asarray(around[self.last[tried]] - around[self.first[tried]])
 
     def around(self, centre: int) -> NDArray[np.bool_]:
         """Return which neurons a centre covers."""

@@ -147,6 +147,11 @@ def _read_csv(path: Path) -> tuple[Array, Array]:
         table = pd.read_csv(path)
     except (pd.errors.EmptyDataError, pd.errors.ParserError, UnicodeDecodeError) as error:
         raise ValueError(f"data.path = {str(path)!r}: not a readable .csv file ({error})") from error
+    if "Unnamed: 0" in table:
+        raise ValueError(
+            f"data.path = {str(path)!r}: a column without a name, an index perhaps, would become an input; "
+            "write the file without it: to_csv(..., index=False)"
+        )
     if "y" not in table or table.shape[1] < 2:
         raise ValueError(
             f"data.path = {str(path)!r}: has the columns {', '.join(map(str, table.columns))}; "

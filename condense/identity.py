@@ -1,7 +1,7 @@
 """What makes a run that run: a hash of the science in its config. No torch here.
 
-Only what differs from the defaults enters, so an option added later leaves old keys alone; user data enters by
-content, floats by repr. Widths, seeds, what is measured, device, launcher and paths stay out of a run's key.
+Of network and flow only what differs from the defaults enters, so an option added later leaves old keys alone; data
+enters by content, floats by repr. Widths, seeds, what is measured, device, launcher and paths stay out of a run's key.
 """
 
 from __future__ import annotations
@@ -31,12 +31,11 @@ def delta(config: Any) -> dict[str, Any]:
 
 def science(config: schema.Config, data: Dataset) -> dict[str, Any]:
     """Return the science of a config as plain values: init, network, data, flow and dtype."""
-    built_in = config.data.path is None and data.name != "arrays"
     init = {**asdict(config.init), "name": config.init.name}
     return {
         "init": init,
         "network": delta(config.network),
-        "data": delta(config.data) if built_in else {"content": data.digest},
+        "data": {"content": data.digest},
         "flow": delta(config.flow),
         "dtype": config.dtype,
         "schema": SCHEMA_VERSION,
@@ -44,7 +43,7 @@ def science(config: schema.Config, data: Dataset) -> dict[str, Any]:
 
 
 def _hash(content: Any) -> str:
-    return hashlib.sha256(json.dumps(content, sort_keys=True, default=repr).encode()).hexdigest()[:16]
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def setting(facts: dict[str, Any]) -> str:

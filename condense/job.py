@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import traceback
 import warnings
 from collections import Counter
@@ -18,6 +19,7 @@ from condense.records import FILE, RecordsError
 __all__ = ["ERROR_FILE", "Job"]
 
 ERROR_FILE = "error.txt"
+LOCK_FILE = ".lock"
 
 
 class Job:
@@ -41,10 +43,14 @@ class Job:
             return f"gamma={init.gamma:.12g},gamma_prime={init.gamma_prime:.12g}"
         return f"init={init.name}" if isinstance(init, schema.Named) else str(init.name)
 
+    named_by = ("init", *(f"init.{key}" for key in ("gamma", "gamma_prime", "name", "alpha", "beta1", "beta2")))
+
     @property
     def settings(self) -> dict[str, Any]:
         """What all jobs of a sweep share, by dotted key: what differs from the defaults, the place left out."""
         facts = {**self.problem.facts, "measure": identity.delta(self.config.measure)}
+        if self.config.data.path is None:
+            facts["data"] = {"name": self.problem.data.name, **facts["data"]}
         facts["init"] = {key: value for key, value in facts["init"].items() if key not in identity.PLACE}
         return dict(_flat(facts))
 
@@ -73,30 +79,37 @@ class Job:
         An error in a run leaves the finished ones in place, marks the others failed, keeps the traceback in
         error.txt, and is raised.
         """
-        missing, table = set(self.missing(folder)), self.recorded(folder)
-        if table.empty and (folder / FILE).exists():
-            warnings.warn(f"{folder / FILE} is damaged: its runs are computed again", stacklevel=2)
-        table = table[~table.key.isin(missing)]
+        folder.mkdir(parents=True, exist_ok=True)
+        missing = set(self.missing(folder))
         try:
             for batch in train([self.problem], missing.__contains__):
-                table = _append(table, batch)
-                records.write(table, folder / FILE)
+                self._record(folder, batch)
             (folder / ERROR_FILE).unlink(missing_ok=True)
         except Exception as error:
             (folder / ERROR_FILE).write_text(traceback.format_exc())
-            records.write(_append(table, self._failed(table, error)), folder / FILE)
+            self._record(folder, self._failed(folder, error))
             raise
+        table = self.recorded(folder)
         return table[table.key.isin(list(self.keys))].reset_index(drop=True)
 
-    def _failed(self, table: pd.DataFrame, error: Exception) -> list[dict[str, Any]]:
+    def _failed(self, folder: Path, error: Exception) -> list[dict[str, Any]]:
         reason = f"{type(error).__name__}: {error}"
-        lost = [pair for key, pair in self.keys.items() if key not in set(table.key)]
-        return [{**self.problem.row(*pair), "status": "failed", "error": reason} for pair in lost]
+        lost = [self.problem.row(*self.keys[key]) for key in self.missing(folder)]
+        return [{**row, "status": "failed", "error": reason} for row in lost]
 
-
-def _append(table: pd.DataFrame, rows: list[dict[str, Any]]) -> pd.DataFrame:
-    new = records.frame(rows)
-    return new if table.empty else pd.concat([table, new], ignore_index=True)
+    def _record(self, folder: Path, rows: list[dict[str, Any]]) -> None:
+        """Add rows to the file, in place of rows of the same runs, beside what other processes add."""
+        path, new = folder / FILE, records.frame(rows)
+        with (folder / LOCK_FILE).open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            table = self.recorded(folder)
+            if table.empty and path.exists():
+                path.rename(path.with_suffix(".damaged"))
+                warnings.warn(
+                    f"{path} is damaged: its runs are computed again, and it is kept as .damaged", stacklevel=2
+                )
+            table = table[~table.key.isin(new.key)]
+            records.write(new if table.empty else pd.concat([table, new], ignore_index=True), path)
 
 
 def _flat(tree: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -10,11 +11,13 @@ from typing import Any
 
 import torch
 
+from condense import activations, identity, registry, schema
 from condense import data as data_sets
-from condense import identity, registry, schema
 from condense.data import Dataset
 from condense.flows.base import STATUS_CODES, Flow, State
 from condense.networks import Functional, Network, Run, Theta, TwoLayer, UserNetwork
+from condense.networks.functional import parameters
+from condense.plane import Scales
 from condense.provenance import provenance
 
 __all__ = ["Problem", "load_data", "train"]
@@ -39,7 +42,10 @@ def user_network(config: schema.Network) -> UserNetwork | None:
     if config._target_ is None:
         return None
     build = registry.resolve("network", config._target_, "network._target_")
-    return build(**(config.kwargs or {}))  # type: ignore[no-any-return]
+    try:
+        return build(**(config.kwargs or {}))  # type: ignore[no-any-return]
+    except TypeError as error:
+        raise ValueError(f"network.kwargs = {config.kwargs!r} do not fit {config._target_}: {error}") from error
 
 
 @dataclass(frozen=True)
@@ -63,7 +69,34 @@ class Problem:
         facts = identity.science(config, data)
         if user is not None:
             facts["network"] = {"name": f"{type(user).__module__}.{type(user).__qualname__}", "vars": repr(vars(user))}
-        return cls(config, data, user or user_network(config.network), facts)
+        problem = cls(config, data, user or user_network(config.network), facts)
+        problem._try()
+        return problem
+
+    def _try(self) -> None:
+        """Raise ValueError if a run could not even start."""
+        for width in self.config.widths:
+            scales = self.config.init.resolve().scales
+            try:
+                found = scales(float(width), self.data.x.shape[1])
+                sound = all(0 < x < math.inf for x in (found.kappa, found.kappa_prime, found.beta1, found.beta2))
+            except (OverflowError, ZeroDivisionError):
+                sound = False
+            if not sound:
+                raise ValueError(
+                    f"init: at width {width} a scale is 0 or infinite in floating point; "
+                    "gamma and gamma_prime are exponents of the width, of size 1"
+                )
+        activations.get(self.config.network.activation)
+        if self.user is not None:
+            run = Run(Scales(1.0, 1.0, 1.0), min(self.config.widths), self.config.seeds[0])
+            try:
+                self.stack([run])
+            except ValueError:
+                raise
+            except Exception as error:
+                what = f"network {type(self.user).__name__}: {type(error).__name__}"
+                raise ValueError(f"{what} at its first forward pass: {error}") from error
 
     @property
     def flow(self) -> Flow[Any]:
@@ -153,7 +186,8 @@ def train(
 
 def _batch_size(problem: Problem, width: int) -> int:
     copies = 2 if problem.config.init.antisymmetric else 1
-    return max(1, BATCH // (copies * width * len(problem.data.y)))
+    numbers = width if problem.user is None else parameters(problem.user, width)
+    return max(1, BATCH // (copies * numbers * len(problem.data.y)))
 
 
 def _train_batch(pending: list[tuple[Problem, dict[str, Any]]]) -> list[dict[str, Any]]:

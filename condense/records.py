@@ -73,6 +73,9 @@ COLUMNS: Mapping[str, str] = {
 }
 """The columns every records file has, in order, with their pandas dtypes; a user's network adds rd_<block>."""
 
+NEEDED = ("key", "gamma", "gamma_prime", "width", "seed", "status", "converged")
+"""Without these a file holds no records; a column that came later is missing in older files."""
+
 _MISSING: Mapping[str, object] = {
     "str": "",
     "float64": float("nan"),
@@ -144,7 +147,8 @@ def read(path: Path) -> pd.DataFrame:
         table = pd.read_parquet(path)
     except Exception as error:  # pyarrow raises a dozen kinds for a damaged file
         raise RecordsError(f"{path}: not a readable records file, half-written perhaps ({error})") from error
-    absent = [name for name in COLUMNS if name not in table]
+    absent = [name for name in NEEDED if name not in table]
     if absent:
         raise RecordsError(f"{path}: not a records file of condense, it has no column {', '.join(absent)}")
-    return table
+    later = [name for name in COLUMNS if name not in table]
+    return frame(table.to_dict("records")) if later else table  # type: ignore[arg-type]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field, fields, is_dataclass
+from numbers import Integral
 from typing import Any
 
 from condense import plane, registry
@@ -24,6 +25,19 @@ def _refuse(key: str, value: object, allowed: str) -> None:
 def _finite(key: str, value: float) -> None:
     if not math.isfinite(value):
         _refuse(key, value, "a finite number")
+
+
+def _whole(key: str, value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int | float | Integral) or value % 1 != 0:
+        _refuse(key, value, "integers alone, such as [1000,4000]")
+    return int(value)
+
+
+def _known(kind: str, name: str, own: str) -> None:
+    known = registry.REGISTRY[kind]
+    if name not in known:
+        guess = registry.nearest(name, known) or "."
+        raise ValueError(f"{kind}.name = {name!r} is not known{guess} Known: {', '.join(known)}{own}")
 
 
 def _positive(key: str, value: float, allowed: str = "a number above 0") -> None:
@@ -45,8 +59,9 @@ class Plane:
     antisymmetric: bool = True
 
     def __post_init__(self) -> None:
-        _finite("init.gamma", self.gamma)
-        _finite("init.gamma_prime", self.gamma_prime)
+        for key in ("gamma", "gamma_prime"):
+            _finite(f"init.{key}", getattr(self, key))
+            setattr(self, key, float(getattr(self, key)) + 0.0)  # 1 is 1.0 and -0.0 is 0.0: the same run
 
     @property
     def name(self) -> str:
@@ -118,7 +133,9 @@ class Network:
     kwargs: Any = None
 
     def __post_init__(self) -> None:
-        registry.check("network", self._target_ or self.name, "network._target_" if self._target_ else "network.name")
+        if self._target_ is not None:
+            registry.check("network", self._target_, "network._target_")
+        _known("network", self.name, "; a network of your own comes by network._target_=mymodule.Net")
         registry.check("activation", self.activation, "network.activation")
         if self.kwargs is not None and not isinstance(self.kwargs, dict):
             _refuse("network.kwargs", self.kwargs, "arguments by name, such as 'network.kwargs={hidden: 3}'")
@@ -134,7 +151,9 @@ class Data:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        registry.check("data", self.name, "data.name")
+        _known("data", self.name, "; data of your own comes by data.path=my.npz")
+        if self.seed < 0:
+            _refuse("data.seed", self.seed, "an integer, 0 or above")
         drawn = self.path is None and self.name != "parabola"
         if self.samples is not None and not drawn:
             _refuse("data.samples", self.samples, "null, since all of this data is used; digits and mnist are drawn")
@@ -147,8 +166,12 @@ class Flow:
     stop: float = 1e-6
     relative: bool = False
     max_steps: int = 10_000
+    name: str = ""
 
     def __post_init__(self) -> None:
+        own = next(each.default for each in fields(self) if each.name == "name")
+        if self.name != own:
+            _refuse("flow.name", self.name, f"{own!r} with these options; another flow is chosen by flow={self.name}")
         if not 0 <= self.stop < math.inf:
             _refuse("flow.stop", self.stop, "a finite number, 0 or above")
         if self.max_steps < 1:
@@ -260,9 +283,11 @@ class Config:
     dtype: str = "float64"
 
     def __post_init__(self) -> None:
+        for key in ("widths", "seeds"):
+            setattr(self, key, [_whole(key, value) for value in getattr(self, key)])
         if not self.widths or any(width < 1 for width in self.widths):
             _refuse("widths", list(self.widths), "a list of at least one integer, 1 or above, such as [1000,4000]")
-        if not self.seeds or any(seed < 0 for seed in self.seeds):
+        if not self.seeds or not all(0 <= seed < 2**63 for seed in self.seeds):
             _refuse("seeds", list(self.seeds), "a list of at least one integer, 0 or above, such as [0,1,2]")
         for key in ("widths", "seeds"):
             if len(set(getattr(self, key))) < len(getattr(self, key)):

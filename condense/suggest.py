@@ -44,12 +44,19 @@ def _groups(folders: Sequence[Path]) -> dict[str, set[str]]:
     return found
 
 
+def _read(file: Path) -> Any:
+    try:
+        return yaml.safe_load(file.read_text())
+    except (OSError, UnicodeDecodeError, yaml.YAMLError):
+        return None
+
+
 def _defaults(folders: Sequence[Path]) -> Iterator[tuple[str, Any]]:
     """Return the dotted keys of the config with a value of each."""
     for folder in folders:
         for file in folder.rglob("*.yaml"):
             group = file.parent.relative_to(folder).as_posix()
-            content = yaml.safe_load(file.read_text())
+            content = _read(file)
             for key, value in content.items() if isinstance(content, dict) and group != "experiment" else ():
                 if key not in ("defaults", "hydra"):
                     yield (key if group == "." else f"{group}.{key}"), value

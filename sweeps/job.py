@@ -21,6 +21,10 @@ class Job(Protocol):
         """Its folder below the sweep's."""
 
     @property
+    def named_by(self) -> tuple[str, ...]:
+        """The config keys that its name tells already; other keys that vary in a sweep are added to the folder name."""
+
+    @property
     def settings(self) -> Mapping[str, Any]:
         """What it shares with all jobs of a sweep, by dotted config key."""
 

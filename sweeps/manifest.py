@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -27,9 +27,9 @@ class Manifest:
     swept: tuple[str, ...]
 
     @classmethod
-    def of(cls, settings: Mapping[str, Any], swept: tuple[str, ...]) -> Manifest:
+    def of(cls, settings: Mapping[str, Any], swept: Collection[str]) -> Manifest:
         """Return the manifest of settings as they read back from JSON, the swept keys left out."""
-        plain = json.loads(json.dumps(dict(settings), default=repr))
+        plain = json.loads(json.dumps(dict(settings)))
         shared = {key: plain[key] for key in sorted(plain) if not _below(key, swept)}
         return cls(shared, tuple(sorted(swept)))
 
@@ -57,7 +57,12 @@ class Manifest:
         """
         held = Manifest.held(folder)
         if held is not None:
-            self._compare(held, folder)
+            self.agree(
+                held,
+                f"{folder} holds a sweep with other settings",
+                "Points, widths and seeds can be added to a sweep; for anything else name another folder: "
+                f"hydra.sweep.dir={folder}_2",
+            )
             return
         path = folder / FILE
         folder.mkdir(parents=True, exist_ok=True)
@@ -65,22 +70,19 @@ class Manifest:
         unfinished.write_text(json.dumps(asdict(self), indent=1) + "\n")
         os.replace(unfinished, path)
 
-    def _compare(self, held: Manifest, folder: Path) -> None:
-        old, new = ({**m.settings, "swept keys": list(m.swept)} for m in (held, self))
+    def agree(self, other: Manifest, complaint: str, advice: str = "") -> None:
+        """Raise OtherSweepError with the differences if another manifest is not the same."""
+        old, new = ({**m.settings, "swept keys": list(m.swept)} for m in (other, self))
         lines = [
             f"  {key}: there {_shown(old, key)}, now {_shown(new, key)}"
             for key in sorted({*old, *new})
             if old.get(key) != new.get(key)
         ]
         if lines:
-            raise OtherSweepError(
-                f"{folder} holds a sweep with other settings:\n" + "\n".join(lines) + "\nNothing was started. "
-                "Points, widths and seeds can be added to a sweep; for anything else name another folder: "
-                f"hydra.sweep.dir={folder}_2"
-            )
+            raise OtherSweepError("\n".join([f"{complaint}:", *lines, f"Nothing was started. {advice}".strip()]))
 
 
-def _below(key: str, groups: tuple[str, ...]) -> bool:
+def _below(key: str, groups: Collection[str]) -> bool:
     return any(key == group or key.startswith(f"{group}.") for group in groups)
 
 

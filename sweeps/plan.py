@@ -15,7 +15,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from sweeps.job import Job, MakeJob
 
-__all__ = ["Composer", "Planned", "swept_keys"]
+__all__ = ["Composer", "Planned", "quoted", "swept_keys"]
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,11 @@ class Planned:
 def swept_keys(parsed: Sequence[Override]) -> list[str]:
     """Return the keys that take several values."""
     return [override.get_key_element() for override in parsed if override.is_sweep_override()]
+
+
+def quoted(text: object) -> str:
+    """Return a value that Hydra's override grammar reads as this text."""
+    return "'" + str(text).replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
 class Composer:

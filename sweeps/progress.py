@@ -41,11 +41,19 @@ class _Count:
     def __init__(self, planned: Sequence[Planned], already: int) -> None:
         self.pending, self.already, self.total = list(planned), already, already + len(planned)
         self.started = time.monotonic()
+        self._seen: dict[Planned, int] = {}
 
     def look(self) -> int:
         """Return how many points are complete."""
-        self.pending = [each for each in self.pending if not each.folder.exists() or not each.complete]
+        self.pending = [each for each in self.pending if not (self._changed(each) and each.complete)]
         return self.total - len(self.pending)
+
+    def _changed(self, planned: Planned) -> bool:
+        """Return whether a job's folder was written to since the last look."""
+        written = planned.folder.stat().st_mtime_ns if planned.folder.exists() else 0
+        changed = written != self._seen.get(planned, 0)
+        self._seen[planned] = written
+        return changed
 
     def seconds_left(self, done: int) -> float | None:
         """Return the time left at the pace so far."""

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from sweeps.job import ERROR_FILE
-from sweeps.plan import Planned
+from sweeps.plan import Planned, quoted
 
 __all__ = ["Failure", "Summary", "summarise"]
 
@@ -89,4 +89,4 @@ def _reason(planned: Planned) -> str:
 
 
 def _command(planned: Planned, folder: Path, program: str) -> str:
-    return shlex.join([*shlex.split(program), "-m", *planned.overrides, f"hydra.sweep.dir={folder}"])
+    return shlex.join([*shlex.split(program), "-m", *planned.overrides, f"hydra.sweep.dir={quoted(folder)}"])

@@ -17,7 +17,7 @@ from rich.console import Console
 
 from sweeps.job import ERROR_FILE, Job, MakeJob
 from sweeps.manifest import Manifest, OtherSweepError
-from sweeps.plan import Composer, Planned, swept_keys
+from sweeps.plan import Composer, Planned, quoted, swept_keys
 from sweeps.progress import watched
 from sweeps.summary import summarise
 
@@ -39,8 +39,8 @@ class GridSweeper(BasicSweeper):
     * shows the progress and ends with a summary, read from the files, also when a job raised.
     """
 
-    def __init__(self, job: str, max_batch_size: int | None, params: dict[str, str] | None = None) -> None:
-        super().__init__(max_batch_size, params)
+    def __init__(self, job: str, params: dict[str, str] | None = None) -> None:
+        super().__init__(None, params)
         self._make_job = _locate(job)
         self._console = Console()
 
@@ -84,29 +84,32 @@ class GridSweeper(BasicSweeper):
         [grid] = self.split_arguments(parsed, None)
         jobs = [composer.job(lines) for lines in grid]
         try:
-            folder, swept = self._claim(jobs[0], parsed)
+            folder, swept = self._claim(jobs, parsed)
         except OtherSweepError as error:
             raise ConfigCompositionException(str(error)) from error
-        names = [",".join([job.name, *_labels(lines, swept)]) for job, lines in zip(jobs, grid, strict=True)]
-        return folder, [
-            Planned(tuple(lines), folder / name, job) for lines, name, job in zip(grid, names, jobs, strict=True)
-        ]
+        planned = {}
+        for job, lines in zip(jobs, grid, strict=True):
+            place = folder / ",".join([job.name, *_labels(lines, swept)])
+            planned[place] = Planned(tuple(lines), place, job)
+        return folder, list(planned.values())
 
-    def _claim(self, job: Job, parsed: Sequence[Override]) -> tuple[Path, tuple[str, ...]]:
+    def _claim(self, jobs: Sequence[Job], parsed: Sequence[Override]) -> tuple[Path, tuple[str, ...]]:
         """Return the folder of the sweep, its own from here on, and the keys that vary in it besides the place."""
-        swept = tuple(key for key in swept_keys(parsed) if not key.startswith("init"))
-        folder = self._folder(Manifest.of(job.settings, swept))
+        swept = {key for key in swept_keys(parsed) if key not in jobs[0].named_by}
+        folder = self._folder(Manifest.of(jobs[0].settings, swept))
         held = Manifest.held(folder)
-        given = {override.get_key_element() for override in parsed}
         if held is not None:  # a job of a sweep run again by itself has one value of a swept key
-            swept = tuple(dict.fromkeys([*swept, *(key for key in held.swept if key in given)]))
-        Manifest.of(job.settings, swept).claim(folder)
-        return folder, swept
+            swept |= {override.get_key_element() for override in parsed} & set(held.swept)
+        manifest, *others = (Manifest.of(job.settings, swept) for job in jobs)
+        for other in others:
+            manifest.agree(other, "the jobs of this command differ in more than the keys swept")
+        manifest.claim(folder)
+        return folder, manifest.swept
 
     def _folder(self, manifest: Manifest) -> Path:
         """Return the folder that the config names; a grid without an experiment has one by its settings."""
         hydra = self._config.hydra
-        chosen = any(str(line).startswith("hydra.sweep.dir=") for line in hydra.overrides.hydra)
+        chosen = any(str(line).lstrip("+").startswith("hydra.sweep.dir=") for line in hydra.overrides.hydra)
         if chosen or hydra.runtime.choices.get("experiment"):
             return Path(hydra.sweep.dir)
         folder = Path(hydra.sweep.dir).parent / f"grid_{manifest.digest}"
@@ -123,8 +126,8 @@ class GridSweeper(BasicSweeper):
         lines = [
             [
                 *each.overrides,
-                f"hydra.sweep.dir={_quoted(each.folder.parent)}",
-                f"hydra.sweep.subdir={_quoted(each.folder.name)}",
+                f"hydra.sweep.dir={quoted(each.folder.parent)}",
+                f"hydra.sweep.subdir={quoted(each.folder.name)}",
             ]
             for each in todo
         ]
@@ -134,11 +137,6 @@ class GridSweeper(BasicSweeper):
 def _locate(path: str) -> MakeJob:
     module, _, name = path.rpartition(".")
     return getattr(import_module(module), name)  # type: ignore[no-any-return]
-
-
-def _quoted(text: object) -> str:
-    """Return a value that Hydra's override grammar reads as this text."""
-    return "'" + str(text).replace("\\", "\\\\").replace("'", "\\'") + "'"
 
 
 def _labels(lines: Sequence[str], swept: Sequence[str]) -> list[str]:

@@ -138,12 +138,12 @@ def test_other_settings_in_the_same_folder_are_refused(here):
 def test_a_job_that_raises_leaves_the_others_and_says_how_to_run_it_again(here):
     options = ("data.path=my.npz", "flow.stop=1e-3", "seeds=[0]", "hydra.sweep.dir='my sweep'")
     bad = condense(
-        here, "-m", "network._target_=mynet.Raises", "network.kwargs={above: 30}", "widths=[20],[40]", *options
+        here, "-m", "network._target_=mynet.Raises", "network.kwargs={above: 30}", "widths=[20],[20,40]", *options
     )
     assert bad.returncode == 1
     assert "1 of 2 points complete" in bad.stdout
-    assert "2 runs: 1 converged, 1 failed" in bad.stdout
-    assert "failed gamma=1,gamma_prime=0,widths=[40]: RuntimeError: out of luck" in bad.stdout
+    assert "3 runs: 2 converged, 1 failed" in bad.stdout
+    assert "failed gamma=1,gamma_prime=0,widths=[20,40]: RuntimeError: out of luck" in bad.stdout
     assert "1 of 2 jobs failed" in bad.stderr
     failed = collected(here / "my sweep").set_index("width").loc[40.0]
     assert (failed.status, failed.error) == ("failed", "RuntimeError: out of luck")
@@ -165,6 +165,26 @@ def test_a_swept_setting_has_its_own_folders(here):
     names = {path.name for path in folder.iterdir() if path.is_dir()}
     assert names == {f"init={init},activation={s}" for init in ("ntk", "xavier") for s in ("relu", "tanh")}
     assert collected(folder).setting.nunique() == 2
+
+
+def test_swept_keys_in_another_order_are_the_same_sweep(here):
+    keys = ("init.antisymmetric=true,false", "network.activation=relu,tanh")
+    options = ("init.gamma=1.0", "hydra.sweep.dir=mine", "widths=[20]", "seeds=[0]")
+    assert condense(here, "-m", *keys, *options).returncode == 0
+    before = written(here / "mine")
+    assert len(before) == 4
+    again = condense(here, "-m", *reversed(keys), *options)
+    assert "4 points, 4 of them complete already" in again.stdout
+    assert written(here / "mine") == before
+    assert collected(here / "mine").antisymmetric.sum() == 2
+
+
+def test_jobs_that_differ_in_more_than_the_swept_keys_are_refused(here):
+    done = condense(here, "-m", "experiment=luo2021_fig2,luo2021_fig5")
+    assert done.returncode == 1
+    assert "the jobs of this command differ in more than the keys swept:" in done.stderr
+    assert "data.name: there 'mnist45', now 'parabola'" in done.stderr
+    assert not list(here.rglob(records.FILE))
 
 
 def test_a_conf_folder_of_your_own_adds_experiments(here):
@@ -189,7 +209,7 @@ def test_every_experiment_runs_in_a_shrunk_form_by_the_command_it_opens_with(her
     assert len(runs) == 4
     assert runs.converged.all()
     settings = json.loads((here / "multirun" / name / "sweep.json").read_text())["settings"]
-    assert settings["data.name"] == ("mnist" if name == "luo2021_fig5" else "parabola")
+    assert settings["data.name"] == ("mnist45" if name == "luo2021_fig5" else "parabola")
 
 
 @pytest.mark.parametrize(
@@ -224,6 +244,12 @@ def test_an_experiment_has_the_last_word_on_the_defaults(name, jobs, widths):
         (["+init.foo=1"], "init.foo is not a key of the config; allowed: gamma, gamma_prime, antisymmetric"),
         (["data.path=no.npz"], "data.path = 'no.npz': no such file"),
         (["network._target_=nomod.Net"], "network._target_ = 'nomod.Net': the module 'nomod' cannot be imported"),
+        (["network.activation=mynet.nope"], "network.activation = 'mynet.nope': the module 'mynet' has no 'nope'"),
+        (["network.name=mynet.Net"], "network.name = 'mynet.Net' is not known.*by network._target_=mymodule.Net"),
+        (["network._target_=mynet.Raises"], "network Raises: RuntimeError at its first forward pass: out of luck"),
+        (["network._target_=mynet.Net", "network.kwargs={hiden: 3}"], "network.kwargs = {'hiden': 3} do not fit mynet"),
+        (["init.gamma=400"], "init: at width 20 a scale is 0 or infinite in floating point"),
+        (["flow.name=adam"], "flow.name = 'adam' is not allowed: 'exponential' with these options; .* flow=adam"),
         (["device=cuda:99"], "device = 'cuda:99': torch finds no CUDA device here"),
         (["-m", "init.gamma=1.0,nan"], "init.gamma = nan is not allowed: a finite number"),
         (["-m", "init.gamma=1.0,x"], "init.gamma=x.*Value 'x' of type 'str' could not be converted to Float"),

@@ -24,19 +24,15 @@ class DescentFlow(Flow[schema.Descent]):
 
     rule "fixed" keeps the rate. Rule "halving" rejects a step that raises the loss, halves the rate and goes on from
     where it was, with the same draw; accepted steps let the rate grow by the factor `growth`. Without a rate it
-    starts from 1 / lambda_max(K). `time` is raw time, the sum of the rates times the loss factor, in the clock of
+    starts from 1 / lambda_max(K). `time` is the sum of the rates times the loss factor, in the clock of
     `condense.networks.base`.
     """
-
-    @property
-    def needs_kernel(self) -> bool:  # type: ignore[override]
-        """Only to choose the first rate."""
-        return self.config.rate is None
 
     def prepare(self, state: State) -> State:
         """Convert the rate to the flow's clock."""
         if self.config.rate is None:
-            fastest = torch.linalg.eigvalsh(state.stage.kernel.nan_to_num(0.0, 0.0, 0.0)).amax(dim=1)
+            kernel = state.network.stage(state.theta).kernel.nan_to_num(0.0, 0.0, 0.0)
+            fastest = torch.linalg.eigvalsh(kernel).amax(dim=1)
             dt = torch.where(fastest > 0, 1 / fastest, 1.0)
         else:
             dt = self.config.rate * LOSS_FACTOR[self.config.loss] * state.network.clock

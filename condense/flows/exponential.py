@@ -102,7 +102,8 @@ class ExponentialFlow(Flow[schema.Exponential]):
         """Choose the first dt: .01 of the time in which the fastest block would move by its own size."""
         velocity = norms(state.stage.pullback(state.residual))
         size = state.network.sizes(state.theta)
-        fastest = torch.stack([v / s for v, s in zip(velocity, size, strict=True)]).nan_to_num(0.0).amax(dim=0)
+        rates = [torch.where(s > 0, v / s, 0) for v, s in zip(velocity, size, strict=True)]
+        fastest = torch.stack(rates).nan_to_num(0.0).amax(dim=0)
         dt = torch.where(fastest > 0, 0.01 / fastest, 1.0)
         failures = torch.zeros_like(state.steps)
         return replace(state, memory={"dt": dt, "failures": failures})
@@ -112,7 +113,7 @@ class ExponentialFlow(Flow[schema.Exponential]):
         dt = self._within_horizon(state)
         kernel, finite = _tame(state.stage)
         modes = Modes.of(kernel, state.residual)
-        state = state.end("nonfinite", ~finite).end("stalled", _stalled(modes))
+        state = state.end("nonfinite", ~finite).end("stalled", _stalled(modes) | _at_rounding(state))
         trial = self._trial(state, modes, dt)
         factor = (0.9 * trial.error.clamp(min=1e-6) ** -0.5).clamp(0.2, 3.0)
         running = state.status == RUNNING
@@ -192,7 +193,14 @@ def _tame(stage: Stage) -> tuple[Tensor, Tensor]:
 def _stalled(modes: Modes) -> Tensor:
     """Whether e^T K e <= 1e-12 lambda_max |e|^2: nothing that is left of the residual can be reduced."""
     squares = modes.residual**2
-    return (modes.rates * squares).sum(dim=1) <= 1e-12 * modes.rates.amax(dim=1) * squares.sum(dim=1)
+    slowest = max(1e-12, 10 * torch.finfo(squares.dtype).eps)
+    return (modes.rates * squares).sum(dim=1) <= slowest * modes.rates.amax(dim=1) * squares.sum(dim=1)
+
+
+def _at_rounding(state: State) -> Tensor:
+    """Whether what is left of the residual is the rounding of its two terms."""
+    size = (state.stage.outputs.abs() + state.targets.abs()).amax(dim=1)
+    return state.residual.abs().amax(dim=1) <= 4 * torch.finfo(size.dtype).eps * size
 
 
 def _time_to_stop(modes: Modes, stop: Tensor, reached: Tensor, dt: Tensor) -> Tensor:

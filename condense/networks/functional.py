@@ -106,8 +106,9 @@ class Functional(Batched):
 
     def stage(self, theta: Theta, kernel: bool = True) -> FunctionalStage:
         """Return the networks linearised at theta, by reverse-mode Jacobians."""
-        jacobians = torch.func.vmap(torch.func.jacrev(self._output))(theta, self.betas)
-        f, n = self.outputs(theta), len(self.inputs)
+        both = torch.func.jacrev(lambda *at: (self._output(*at),) * 2, has_aux=True)
+        jacobians, f = torch.func.vmap(both)(theta, self.betas)
+        n = len(self.inputs)
         J = tuple(block.flatten(2).detach() for block in jacobians)
         K = f.new_zeros(len(f), n if kernel else 0, n if kernel else 0)
         if kernel:
@@ -124,7 +125,7 @@ class Functional(Batched):
         first = [(now[:, :1], start[:, :1]) for now, start in zip(theta, origin, strict=True)]
         moved = norms(tuple(now - start for now, start in first))
         start = norms(tuple(start for _, start in first))
-        each = {name: x / y for name, x, y in zip(self.blocks, moved, start, strict=True)}
+        each = {name: x / y.where(y > 0, torch.nan) for name, x, y in zip(self.blocks, moved, start, strict=True)}
         return {**each, "theta": torch.stack(moved).norm(dim=0) / torch.stack(start).norm(dim=0)}
 
     def neurons(self, theta: Theta) -> None:
@@ -151,6 +152,11 @@ class FunctionalStage(Batched):
         )
 
 
+def parameters(user: UserNetwork, width: int) -> int:
+    """Return the number of parameters of a user's network at a width."""
+    return sum(x.numel() for x in user.init(torch_stream(0, width), width).values())
+
+
 def _name(user: Any) -> str:
     return f"network {type(user).__name__}"
 
@@ -169,6 +175,8 @@ def _check_scales(user: UserNetwork) -> tuple[str, ...]:
             f"{_name(user)}: scales = {scales!r} is not a mapping from block to its powers (of kappa, of kappa'), "
             "such as {'w': (0.5, -0.5), 'a': (0.5, 0.5)}"
         )
+    if "theta" in scales:
+        raise ValueError(f"{_name(user)}: a block is named 'theta', which stands for all of them; name it otherwise")
     return tuple(scales)
 
 

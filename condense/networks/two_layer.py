@@ -40,7 +40,7 @@ class TwoLayer(Batched):
     betas: tuple[Tensor, ...]  # (beta2, beta1): the scales of w and of a
     outside: Tensor  # |w(0)|^2 of one copy outside the span
     inputs: Tensor = shared()  # (n, r)
-    basis: Tensor = shared()  # (d, r), from the span back to the input space
+    basis: Tensor = shared()  # (d, r), orthonormal: the span in the input space
     activation: activations.Activation = shared()
     copies: int = shared()
     lifted: bool = shared()  # w carries all d dimensions, the part outside the span included
@@ -73,7 +73,7 @@ class TwoLayer(Batched):
             betas=(number([run.scales.beta2 for run in runs]), number([run.scales.beta1 for run in runs])),
             outside=number(outside),
             inputs=torch.as_tensor(x @ basis if reduce else x, dtype=dtype, device=device),
-            basis=torch.as_tensor(basis if reduce else np.eye(x.shape[1]), dtype=dtype, device=device),
+            basis=torch.as_tensor(basis, dtype=dtype, device=device),
             activation=activations.get(activation),
             copies=copies,
             lifted=not reduce,
@@ -147,11 +147,13 @@ class TwoLayer(Batched):
         return {"w": moved[0] / start_w, "a": moved[1] / start_a, "theta": both}
 
     def neurons(self, theta: Theta) -> tuple[Tensor, Tensor, Tensor]:
-        """Return the directions w / |w|, the amplitudes |a| |w|, and which neurons see any data point.
+        """Return the directions w / |w| and the amplitudes |a| |w| in the span, and which neurons see any data point.
 
         A neuron with h = g = 0 on all the data (ReLU) is inactive: it never moves and keeps a random direction.
         """
         w, a = theta
+        if self.lifted:
+            w = torch.matmul(self.basis.T, w)
         length = torch.linalg.vector_norm(w, dim=1)
         active = torch.cat(
             [

@@ -12,7 +12,7 @@ import torch
 import condense
 from condense import records, schema
 from condense.clusters import cover
-from condense.data import parabola
+from condense.data import Dataset, parabola
 from condense.flows.exponential import ExponentialFlow
 from condense.networks import Run, TwoLayer
 from condense.plane import NAMED, PlanePoint, Scales
@@ -45,7 +45,7 @@ def test_a_damaged_file_is_named(tmp_path, content):
     with pytest.raises(records.RecordsError, match="runs.parquet: (the records file is empty|not a readable records)"):
         records.read(path)
     pd.DataFrame({"a": [1]}).to_parquet(path)
-    with pytest.raises(records.RecordsError, match="it has no column key, setting, initialisation"):
+    with pytest.raises(records.RecordsError, match="it has no column key, gamma, gamma_prime"):
         records.read(path)
 
 
@@ -163,3 +163,60 @@ def test_deep_in_the_condensed_regime_two_directions_carry_the_network():
     untrained = cover(directions[:, active], amplitudes[active])
     assert len(untrained) >= 7
     assert untrained.two_direction_share < 0.45
+
+
+def test_data_is_known_by_its_content_whatever_its_name():
+    x, options = parabola().x, {"widths": 20, "seeds": 0}
+    one, two = Dataset(x, parabola().y, "mine"), Dataset(x, parabola().y + 1, "mine")
+    keys = [condense.simulate(data=data, **options).key[0] for data in ("parabola", one, two)]
+    assert keys[0] == keys[1] != keys[2]
+
+
+def test_integers_and_floats_of_one_value_are_the_same_run():
+    runs = [condense.simulate(*at, widths=[np.int64(20)], seeds=0) for at in ((1, 0), (1.0, -0.0))]
+    assert runs[0].key[0] == runs[1].key[0] == condense.simulate(1.0, 0.0, widths=20, seeds=range(1)).key[0]
+
+
+def test_several_initialisations_and_plain_starts():
+    runs = condense.simulate(init=["he", schema.SpelledOut("m")], antisymmetric=False, widths=20, seeds=0)
+    assert set(runs.initialisation) == {"he", "alpha=m,beta1=1,beta2=1"}
+    assert not runs.antisymmetric.any()
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_what_cannot_be_fitted_stalls_in_any_precision(dtype):
+    contradiction = (np.array([[1.0], [1.0], [-1.0]]), np.array([1.0, -1.0, 0.5]))
+    runs = condense.simulate(1.0, 0.0, widths=20, seeds=0, data=contradiction, dtype=dtype)
+    assert runs.status[0] == "stalled"
+    assert runs.steps[0] < 300
+
+
+def test_a_stop_at_zero_ends_at_rounding():
+    runs = condense.simulate(0.5, 0.0, widths=100, seeds=0, flow=schema.Exponential(stop=0.0))
+    assert runs.mse_final[0] < 1e-28
+    assert runs.steps[0] < 500
+
+
+def test_a_block_that_starts_at_zero_has_no_relative_change():
+    class WithBias(Net):
+        scales = {**Net.scales, "c": (0.5, 0.0)}
+
+        def init(self, generator, m):
+            return {**super().init(generator, m), "c": torch.zeros(1, dtype=torch.float64)}
+
+        def forward(self, params, x):
+            return super().forward(params, x) + params["c"]
+
+    runs = condense.simulate(1.0, 0.0, network=WithBias(), widths=50, seeds=0)
+    assert runs.converged[0]
+    assert runs.steps[0] < 200
+    assert np.isnan(runs.rd_c[0])
+
+
+def test_clusters_of_adam_are_counted_in_the_span(change_only):
+    generator = np.random.default_rng(0)
+    data = Dataset(generator.standard_normal((5, 50)), generator.standard_normal(5))
+    options = {"widths": 200, "seeds": 0, "data": data, "activation": "tanh"}
+    adam = condense.simulate(flow=schema.Adam(max_steps=1), **options)
+    flow = condense.simulate(flow=schema.Exponential(max_steps=1), **options)
+    assert adam.clusters_initial[0] == flow.clusters_initial[0]

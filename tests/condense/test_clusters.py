@@ -106,3 +106,19 @@ def test_mean_abs_cosine_of_the_circle_and_of_a_line():
     assert mean_abs_cosine(circle) == pytest.approx(2 / math.pi, abs=0.02)
     assert mean_abs_cosine(np.outer([1.0, 0.0], [1.0, -1.0, 1.0])) == pytest.approx(1)
     assert math.isnan(mean_abs_cosine(circle[:, :1]))
+
+
+@pytest.mark.parametrize("candidates", [3, 10, 100])
+def test_when_the_candidates_have_nothing_left_to_cover_others_are_tried(candidates):
+    directions, amplitudes = planted(50, 30, 10, noise=0.01)
+    found = cover(directions, amplitudes, candidates=candidates)
+    assert len(found) == 30
+    assert not found.capped
+    assert found.shares.sum() == pytest.approx(1)
+
+
+def test_a_million_neurons_of_which_few_carry_anything():
+    generator = np.random.default_rng(0)
+    directions, amplitudes = unit(generator.standard_normal((2, 10**6))), np.zeros(10**6)
+    amplitudes[[5, 70]] = 1.0
+    assert len(cover(directions, amplitudes)) <= 2

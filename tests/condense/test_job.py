@@ -67,7 +67,7 @@ def test_an_error_leaves_failed_rows_a_traceback_and_what_was_done(tmp_path, mon
     monkeypatch.undo()
     assert bad.run(tmp_path).converged.all()
     assert not (tmp_path / "error.txt").exists()
-    assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
+    assert {path.name for path in tmp_path.iterdir()} == {records.FILE, ".lock"}
 
 
 def test_a_damaged_file_is_told_and_computed_again(tmp_path):
@@ -75,3 +75,28 @@ def test_a_damaged_file_is_told_and_computed_again(tmp_path):
     (tmp_path / records.FILE).write_bytes(b"half")
     with pytest.warns(UserWarning, match=r"runs.parquet is damaged: its runs are computed again"):
         assert job().run(tmp_path).converged.all()
+
+
+def test_a_file_from_before_a_column_was_added_keeps_its_rows(tmp_path):
+    old = job().run(tmp_path)
+    old.drop(columns=["mean_abs_cosine"]).to_parquet(tmp_path / records.FILE)
+    assert job().missing(tmp_path) == []
+    table = job(seeds=[0, 1]).run(tmp_path)
+    assert len(table) == 2
+    assert table.wall_seconds[0] == old.wall_seconds[0]
+    assert table.mean_abs_cosine.isna().sum() == 1
+
+
+def test_two_processes_in_one_folder_keep_each_others_rows(tmp_path, monkeypatch):
+    from condense import job as module
+
+    train = module.train
+
+    def meanwhile(problems, wanted):
+        monkeypatch.setattr(module, "train", train)
+        job(seeds=[1]).run(tmp_path)
+        return train(problems, wanted)
+
+    monkeypatch.setattr(module, "train", meanwhile)
+    job(seeds=[0]).run(tmp_path)
+    assert sorted(records.read(tmp_path / records.FILE).seed) == [0, 1]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from sweeps.plan import Planned
+from sweeps.plan import Planned, quoted
 from sweeps.progress import watched
 from sweeps.summary import summarise
 
@@ -52,7 +52,15 @@ def test_the_summary_counts_results_and_names_failures(tmp_path):
     assert "1 points were not reached: the same command again computes what is missing" in text
     assert f"next: python -m analysis {shlex.quote(str(folder))}" in text
     commands = [line.removeprefix("    again: ") for line in text.splitlines() if "again:" in line]
-    assert shlex.split(commands[0]) == ["python", "-m", "condense", "-m", "x=2", "y='a b'", f"hydra.sweep.dir={folder}"]
+    assert shlex.split(commands[0]) == [
+        "python",
+        "-m",
+        "condense",
+        "-m",
+        "x=2",
+        "y='a b'",
+        f"hydra.sweep.dir={quoted(folder)}",
+    ]
 
 
 def test_a_whole_sweep_has_no_odd_words(tmp_path):
