@@ -12,9 +12,9 @@ if TYPE_CHECKING:
 
 __all__ = ["schema", "simulate"]
 
-# Read when torch is first imported. Idle threads that spin instead of sleeping slow every step 20-fold as soon as
-# another process wants the same cores: a second sweep, a browser.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+# Read when torch is first imported. By default idle threads spin for milliseconds, and two processes on the same cores,
+# a second sweep or a browser, then slow each other up to 50-fold; a short spin costs nothing alone.
+os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
 
 def __getattr__(name: str) -> Any:
