@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,7 +74,8 @@ def main() -> None:
     try:
         hydra.main(version_base="1.3", config_path=str(config_folder()), config_name="config")(_run)()
     except KeyboardInterrupt:
-        sys.exit("interrupted: what is finished is kept, and the same command again computes the rest")
+        print("interrupted: what is finished is kept, and the same command again computes the rest", file=sys.stderr)
+        sys.exit(128 + signal.SIGINT)
     except (CompactHydraException, OmegaConfBaseException) as error:
         if wants_trace:
             raise

@@ -20,7 +20,7 @@ def show(table: pd.DataFrame, folder: Path, console: Console) -> None:
     regime = plane.regime(first.gamma, first.gamma_prime)
     console.print(
         f"{first.initialisation}: gamma = {first.gamma:g}, gamma' = {first.gamma_prime:g}; "
-        f"theory: {regime}, RD_w ~ m^{predicted:.3g}",
+        f"theory of two-layer ReLU: {regime}, RD_w ~ m^{predicted:.3g}",
         highlight=False,
     )
     blocks = [block for block in records.relative_changes(table.columns) if table[f"rd_{block}"].notna().any()]

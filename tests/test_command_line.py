@@ -4,8 +4,10 @@ import json
 import os
 import re
 import shlex
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -71,7 +73,7 @@ def written(folder):
 def test_a_single_run_prints_its_table_and_keeps_its_records(here):
     done = condense(here, "init.gamma=1.2", *SMALL)
     assert done.returncode == 0, done.stderr
-    assert "plane: gamma = 1.2, gamma' = 0; theory: condensed, RD_w ~ m^0.1" in done.stdout
+    assert "plane: gamma = 1.2, gamma' = 0; theory of two-layer ReLU: condensed, RD_w ~ m^0.1" in done.stdout
     assert re.search(r"width +seed +RD_w +RD_a +RD_theta +clusters +mse +steps +status", done.stdout)
     [path] = (here / "multirun" / "single").glob("*/runs.parquet")
     assert len(records.read(path)) == 2
@@ -123,6 +125,23 @@ def test_a_sweep_is_resumed_and_added_to(here):
     assert {path for path, time in written(folder).items() if time != before[path]} == {lost}
     columns = [name for name in grown if name != "wall_seconds"]
     pd.testing.assert_frame_equal(collected(folder)[columns], grown[columns])
+
+
+def test_an_interrupted_sweep_keeps_what_is_finished_and_goes_on(here):
+    command = [sys.executable, "-m", "condense", "-m", "init.gamma=range(0.6,1.4,0.1)", "widths=[2000]", "seeds=[0]"]
+    sweep = subprocess.Popen(command, cwd=here, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    while not list(here.rglob(records.FILE)):
+        time.sleep(0.02)
+    sweep.send_signal(signal.SIGINT)
+    out, error = sweep.communicate(timeout=60)
+    assert sweep.returncode == 130, error
+    assert "interrupted: what is finished is kept" in error
+    assert "points were not reached: the same command again" in out
+    before = written(here)
+    again = condense(here, *command[3:])
+    assert again.returncode == 0, again.stderr
+    assert len(collected(here)) == 8
+    assert before.items() <= written(here).items()
 
 
 def test_other_settings_in_the_same_folder_are_refused(here):
