@@ -14,7 +14,7 @@ from typing import Any
 from condense import schema
 from condense.data import Dataset
 
-__all__ = ["PLACE", "delta", "key", "science", "setting"]
+__all__ = ["PLACE", "delta", "key", "science", "setting", "without_place"]
 
 SCHEMA_VERSION = 1
 
@@ -46,10 +46,14 @@ def _hash(content: Any) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
 
+def without_place(facts: dict[str, Any]) -> dict[str, Any]:
+    """Return `science` without the place on the plane: runs of one diagram share it."""
+    return {**facts, "init": {name: value for name, value in facts["init"].items() if name not in PLACE}}
+
+
 def setting(facts: dict[str, Any]) -> str:
-    """Return the hash of `science` without the place on the plane: runs of one diagram share it."""
-    init = {name: value for name, value in facts["init"].items() if name not in PLACE}
-    return _hash({**facts, "init": init})
+    """Return the hash of `science` without the place on the plane."""
+    return _hash(without_place(facts))
 
 
 def key(facts: dict[str, Any], width: int, seed: int) -> str:

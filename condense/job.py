@@ -48,10 +48,9 @@ class Job:
     @property
     def settings(self) -> dict[str, Any]:
         """What all jobs of a sweep share, by dotted key: what differs from the defaults, the place left out."""
-        facts = {**self.problem.facts, "measure": identity.delta(self.config.measure)}
+        facts = {**identity.without_place(self.problem.facts), "measure": identity.delta(self.config.measure)}
         if self.config.data.path is None:
             facts["data"] = {"name": self.problem.data.name, **facts["data"]}
-        facts["init"] = {key: value for key, value in facts["init"].items() if key not in identity.PLACE}
         return dict(_flat(facts))
 
     def recorded(self, folder: Path) -> pd.DataFrame:

@@ -193,10 +193,7 @@ def _batch_size(problem: Problem, width: int) -> int:
 def _train_batch(pending: list[tuple[Problem, dict[str, Any]]]) -> list[dict[str, Any]]:
     problem = pending[0][0]
     rows = [row for _, row in pending]
-    runs = [
-        Run(p.config.init.resolve().scales(row["width"], p.data.x.shape[1]), row["neurons"], row["seed"])
-        for p, row in pending
-    ]
+    runs = [Run(Scales(row["alpha"], row["beta1"], row["beta2"]), row["neurons"], row["seed"]) for row in rows]
     network, theta = problem.stack(runs)
     targets = torch.as_tensor(problem.data.y, dtype=theta[0].dtype, device=theta[0].device)
     with torch.no_grad():
