@@ -1,5 +1,6 @@
 """The command line end to end, in processes of their own and in folders of every kind."""
 
+import functools
 import json
 import os
 import re
@@ -129,7 +130,10 @@ def test_a_sweep_is_resumed_and_added_to(here):
 
 def test_an_interrupted_sweep_keeps_what_is_finished_and_goes_on(here):
     command = [sys.executable, "-m", "condense", "-m", "init.gamma=range(0.6,1.4,0.1)", "widths=[2000]", "seeds=[0]"]
-    sweep = subprocess.Popen(command, cwd=here, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    # What a shell starts in the background ignores SIGINT, and so would all it starts: these tests may be run that way.
+    listen = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    pipe = subprocess.PIPE
+    sweep = subprocess.Popen(command, cwd=here, stdout=pipe, stderr=pipe, text=True, preexec_fn=listen)
     while not list(here.rglob(records.FILE)):
         time.sleep(0.02)
     sweep.send_signal(signal.SIGINT)
