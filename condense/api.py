@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from itertools import product
 from typing import Any
 
@@ -11,10 +11,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from condense import data as data_sets
 from condense import records, registry, schema
+from condense.batches import Wanted, batches
 from condense.data import Dataset
 from condense.networks import UserNetwork
-from condense.problem import Problem, load_data, train
+from condense.problem import Problem
+from condense.training import Row, Trainer
 
 __all__ = ["simulate"]
 
@@ -68,7 +71,7 @@ def simulate(
         "device": device,
         "dtype": dtype,
     }
-    dataset = _dataset(data) or load_data(config["data"])  # type: ignore[arg-type]
+    dataset = _dataset(data) or data_sets.load(config["data"])  # type: ignore[arg-type]
     user = None if isinstance(network, str | schema.Network) else network
     grid = product(_several(gamma), _several(gamma_prime))
     places = [schema.Plane(*place) for place in grid] if init is None else _several(init)
@@ -76,8 +79,17 @@ def simulate(
         Problem.of(schema.Config(init=_init_config(place, antisymmetric), **config), dataset, user)  # type: ignore[arg-type]
         for place in places
     ]
-    table = records.frame([row for batch in train(problems) for row in batch])
+    table = records.frame(list(_rows(problems)))
     return table.sort_values(["gamma", "gamma_prime", "width", "seed"], ignore_index=True)
+
+
+def _rows(problems: list[Problem]) -> Iterator[Row]:
+    runs = [Wanted(problem, key, width, seed) for problem in problems for key, (width, seed) in problem.keys.items()]
+    for batch in batches(runs):
+        for progress in Trainer(batch):
+            for _, failure in progress.failed:
+                raise failure.error
+            yield from ({**row, "attempt": 1} for _, row in progress.ended)
 
 
 def _several(values: Any) -> list[Any]:

@@ -53,7 +53,7 @@ def config_folder() -> Path:
 
 def _run(config: DictConfig) -> None:
     try:
-        job = Job(OmegaConf.to_object(config))  # type: ignore[arg-type]
+        job = Job(OmegaConf.to_container(config, resolve=True))  # type: ignore[arg-type]
     except ValueError as error:
         raise ConfigCompositionException(str(error)) from error
     settings = HydraConfig.get()

@@ -11,12 +11,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-__all__ = ["Dataset", "digits", "mnist", "parabola", "read_file"]
+from condense import registry, schema
+
+__all__ = ["Dataset", "digits", "load", "mnist", "parabola", "read_file"]
 
 Array = NDArray[np.float64]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Dataset:
     """Inputs x of shape (n, d) and targets y of shape (n,), with a name for tables.
 
@@ -53,7 +55,7 @@ class Dataset:
                 f"{name}: the target y is zero everywhere: a network that starts at 0 has nothing to learn"
             )
 
-    @property
+    @functools.cached_property
     def digest(self) -> str:
         """A hash of the content."""
         content = repr(self.x.shape).encode() + self.x.tobytes() + self.y.tobytes()
@@ -125,6 +127,30 @@ def read_file(path: str | Path) -> Dataset:
         raise ValueError(f"data.path = {str(path)!r}: no such file (looked for {path.absolute()})")
     x, y = readers[path.suffix](path)
     return Dataset(x, y, path.name)
+
+
+def load(config: schema.Data) -> Dataset:
+    """Return the data set of a config: a user's file by its path, else a known data set by its name.
+
+    Jobs of one grid share one Dataset: a file is read again only if it changed.
+    """
+    if config.path is None:
+        return _known(config.name, config.samples, config.seed)
+    path = Path(config.path)
+    file = path.stat() if path.is_file() else None
+    return _read_once(path.absolute(), file and (file.st_mtime_ns, file.st_size), config.path)
+
+
+@functools.lru_cache(maxsize=16)
+def _known(name: str, samples: int | None, seed: int) -> Dataset:
+    draw = registry.resolve("data", name, "data.name")
+    options = {} if samples is None else {"samples": samples}
+    return draw() if name == "parabola" else draw(**options, seed=seed)  # type: ignore[no-any-return]
+
+
+@functools.lru_cache(maxsize=4)
+def _read_once(path: Path, version: tuple[int, int] | None, given: str) -> Dataset:
+    return read_file(given)
 
 
 def _read_npz(path: Path) -> tuple[Array, Array]:

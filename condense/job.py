@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-import fcntl
-import traceback
-import warnings
-from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pandas as pd
 
-from condense import identity, records, schema
-from condense.problem import Problem, train
-from condense.records import FILE, RecordsError
+from condense import estimate, identity, records, schema
+from condense.problem import Problem
+from condense.records import FILE
 
-__all__ = ["ERROR_FILE", "Job"]
-
-ERROR_FILE = "error.txt"
-LOCK_FILE = ".lock"
+__all__ = ["Job"]
 
 
 class Job:
@@ -29,11 +22,9 @@ class Job:
         ValueError: the config is not allowed; nothing was started.
     """
 
-    def __init__(self, config: schema.Config) -> None:
-        config.refuse_unknown_keys()
-        self.config = config
-        self.problem = Problem.of(config)
-        self.keys = self.problem.keys()
+    def __init__(self, config: Mapping[str, Any] | schema.Config) -> None:
+        self.config = config if isinstance(config, schema.Config) else schema.Config.of(config)
+        self.problem = Problem.of(self.config)
 
     @property
     def name(self) -> str:
@@ -53,62 +44,85 @@ class Job:
             facts["data"] = {"name": self.problem.data.name, **facts["data"]}
         return dict(_flat(facts))
 
-    def recorded(self, folder: Path) -> pd.DataFrame:
-        """Return the records the folder holds; a file that is missing or damaged holds none."""
-        try:
-            return records.read(folder / FILE)
-        except RecordsError:
-            return records.empty()
+    @property
+    def wanted(self) -> list[str]:
+        """The keys of its runs, widths in the order of the config and the seeds of each."""
+        return list(self.problem.keys)
 
-    def missing(self, folder: Path) -> list[str]:
-        """Return the keys of the runs that the folder does not hold, failed ones included."""
-        table = self.recorded(folder)
-        done = set(table.key[table.status != "failed"])
-        return [key for key in self.keys if key not in done]
+    @property
+    def cost(self) -> float:
+        """About how many seconds its runs take on one core, one after another: see `condense.estimate`."""
+        return sum(estimate.seconds(self.problem, width) for width, _ in self.problem.keys.values())
 
-    def outcome(self, folder: Path) -> Counter[str]:
-        """Return how many of the wanted runs ended with which status; "missing" counts those without a record."""
-        table = self.recorded(folder)
-        found = table.status[table.key.isin(list(self.keys))]
-        return Counter({**Counter(found), "missing": len(self.keys) - len(found)})
+    @property
+    def memory_gb(self) -> float:
+        """About how much memory its largest run takes at its peak, the program included: see `condense.estimate`."""
+        return max(estimate.memory_gb(self.problem, width) for width in self.config.widths)
+
+    @staticmethod
+    def held(folder: Path) -> dict[str, tuple[str, str]]:
+        """Return how every run in a folder ended and which code it comes from, "0.1.0 7ae49b8 dirty" say, by key.
+
+        A file that is missing or damaged holds nothing.
+        """
+        return records.held(folder / FILE)
+
+    @classmethod
+    def run_together(
+        cls,
+        jobs: Sequence[Self],
+        folders: Sequence[Path],
+        *,
+        stop: Callable[[], bool],
+        scratch: Path | None,
+        checkpoint_minutes: float,
+        memory_gb: float | None,
+        attempt: int,
+        done: Callable[[float], None],
+    ) -> None:
+        """Compute the runs that the jobs' folders lack, in batches of equal width, small widths first.
+
+        A run that raises leaves the finished runs of its job in place, marks the others failed and its traceback in
+        error.txt; the other jobs go on.
+
+        Args:
+            stop: asked after every step of the flow; once true, what has ended is written and the rest is left.
+            scratch: where batches that take longer than `checkpoint_minutes` are saved, and all of some seconds at a
+                stop; runs saved there go on from where they were.
+            memory_gb: batches are made as large as is estimated to fit into this.
+            attempt: noted with every record.
+            done: told, with every flush to disk, the cost of the runs in it.
+
+        Raises:
+            OSError: a record cannot be written, the disk being full say.
+        """
+        from condense.pack import Pack  # with torch, which takes seconds to import: status tools read jobs too
+
+        pack = Pack(
+            [job.problem for job in jobs],
+            folders,
+            stop=stop,
+            scratch=scratch,
+            checkpoint_minutes=checkpoint_minutes,
+            memory_gb=memory_gb,
+            attempt=attempt,
+            done=done,
+        )
+        pack.compute()
 
     def run(self, folder: Path) -> pd.DataFrame:
-        """Compute the missing runs, write them batch by batch, and return the records of all wanted runs.
+        """Compute the runs that the folder lacks, and return the records of all wanted ones.
 
-        An error in a run leaves the finished ones in place, marks the others failed, keeps the traceback in
-        error.txt, and is raised.
+        Raises:
+            Exception: what a run raised; see `run_together`.
         """
-        folder.mkdir(parents=True, exist_ok=True)
-        missing = set(self.missing(folder))
-        try:
-            for batch in train([self.problem], missing.__contains__):
-                self._record(folder, batch)
-            (folder / ERROR_FILE).unlink(missing_ok=True)
-        except Exception as error:
-            (folder / ERROR_FILE).write_text(traceback.format_exc())
-            self._record(folder, self._failed(folder, error))
-            raise
-        table = self.recorded(folder)
-        return table[table.key.isin(list(self.keys))].reset_index(drop=True)
+        from condense.pack import Pack
 
-    def _failed(self, folder: Path, error: Exception) -> list[dict[str, Any]]:
-        reason = f"{type(error).__name__}: {error}"
-        lost = [self.problem.row(*self.keys[key]) for key in self.missing(folder)]
-        return [{**row, "status": "failed", "error": reason} for row in lost]
-
-    def _record(self, folder: Path, rows: list[dict[str, Any]]) -> None:
-        """Add rows to the file, in place of rows of the same runs, beside what other processes add."""
-        path, new = folder / FILE, records.frame(rows)
-        with (folder / LOCK_FILE).open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            table = self.recorded(folder)
-            if table.empty and path.exists():
-                path.rename(path.with_suffix(".damaged"))
-                warnings.warn(
-                    f"{path} is damaged: its runs are computed again, and it is kept as .damaged", stacklevel=2
-                )
-            table = table[~table.key.isin(new.key)]
-            records.write(new if table.empty else pd.concat([table, new], ignore_index=True), path)
+        failures = Pack([self.problem], [folder]).compute()
+        for failure in failures.values():
+            raise failure.error
+        table = records.read(folder / FILE)
+        return table[table.key.isin(self.wanted)].reset_index(drop=True)
 
 
 def _flat(tree: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:

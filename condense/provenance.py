@@ -1,8 +1,10 @@
-"""Where a result comes from: the version of condense, the commit it was run at, and whether that was dirty."""
+"""Where a result comes from: the version of condense, the commit it was run at, whether that was dirty, the machine."""
 
 from __future__ import annotations
 
 import functools
+import os
+import socket
 import subprocess
 from importlib import metadata
 from pathlib import Path
@@ -13,11 +15,12 @@ __all__ = ["provenance"]
 
 @functools.cache
 def provenance() -> dict[str, Any]:
-    """Return version, git commit and dirty flag of the code; the commit is empty where condense is no checkout."""
+    """Return version, git commit and dirty flag of the code, and the host; no commit where condense is no checkout."""
     folder = Path(__file__).parent
     commit = _git(folder, "rev-parse", "HEAD")
     changes = _git(folder, "status", "--porcelain", "--untracked-files=no") if commit else ""
-    return {"version": _version(), "commit": commit, "dirty": bool(changes) if commit else None}
+    host = os.environ.get("SLURMD_NODENAME") or socket.gethostname()
+    return {"version": _version(), "commit": commit, "dirty": bool(changes) if commit else None, "host": host}
 
 
 def _version() -> str:

@@ -5,14 +5,20 @@ No torch here: the analysis reads this module too.
 
 from __future__ import annotations
 
-import os
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
-__all__ = ["COLUMNS", "FILE", "STATUSES", "RecordsError", "empty", "frame", "read", "relative_changes", "write"]
+from condense import files
+
+__all__ = ["COLUMNS", "FILE", "STATUSES", "RecordsError", "arrow", "empty", "frame", "held", "read"]
+__all__ += ["relative_changes", "with_file", "write"]
 
 FILE = "runs.parquet"
 
@@ -61,7 +67,7 @@ COLUMNS: Mapping[str, str] = {
     "status": "str",
     "steps": "int64",
     "time": "float64",  # in the flow's clock, see condense.flows
-    "wall_seconds": "float64",  # this run's share of its batch, by steps
+    "wall_seconds": "float64",  # this run's share of the time of its batches, interrupted ones included
     # provenance
     "version": "str",
     "commit": "str",
@@ -69,6 +75,8 @@ COLUMNS: Mapping[str, str] = {
     "torch": "str",
     "device": "str",
     "dtype": "str",
+    "host": "str",  # the machine it was computed on
+    "attempt": "Int64",  # 1 if the work was started once
     "error": "str",  # why the job raised; empty otherwise
 }
 """The columns every records file has, in order, with their pandas dtypes; a user's network adds rd_<block>."""
@@ -122,15 +130,59 @@ def empty() -> pd.DataFrame:
     return frame([])
 
 
-def write(table: pd.DataFrame, path: Path) -> None:
+def arrow(rows: list[dict[str, object]]) -> pa.Table:
+    """Return rows as a table of pyarrow: converted once, it is cut into the parts of many files for little."""
+    return pa.Table.from_pandas(frame(rows), preserve_index=False)
+
+
+def write(table: pd.DataFrame | pa.Table, path: Path) -> None:
     """Write records atomically: readers see the old file or the new one, never a half."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    if isinstance(table, pd.DataFrame):
+        table = pa.Table.from_pandas(table, preserve_index=False)
+    with files.replacing(path) as unfinished:
+        pq.write_table(table, unfinished, write_statistics=False)
+
+
+def with_file(new: pa.Table, path: Path) -> pa.Table:
+    """Return what a file holds with new records in place of those of the same runs.
+
+    Raises:
+        RecordsError: the file cannot be used.
+    """
     try:
-        table.to_parquet(unfinished, index=False)
-        os.replace(unfinished, path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+        old = pq.ParquetFile(path).read(use_threads=False)
+    except MemoryError:
+        raise
+    except (OSError, pa.ArrowException) as error:
+        raise RecordsError(f"{path}: not a readable records file ({error})") from error
+    if not old.schema.equals(new.schema):  # from before a column was added, say: columns are matched by pandas
+        rows = [*read(path).to_dict("records"), *new.to_pandas().to_dict("records")]
+        old, new = (table := arrow(rows)).slice(0, len(old)), table.slice(len(old))
+    again = pc.is_in(old["key"], new["key"].combine_chunks())
+    return pa.concat_tables([old.filter(pc.invert(again)), new])
+
+
+def held(path: Path) -> dict[str, tuple[str, str]]:
+    """Return how every run of a file ended and the code it comes from, "0.1.0 7ae49b8 dirty" say, by key.
+
+    A file that is missing or damaged holds nothing; a damaged one is told by a warning.
+    """
+    if not path.exists():
+        return {}
+    names = ["key", "status", "version", "commit", "dirty"]
+    try:
+        columns = pq.ParquetFile(path).read(columns=names, use_threads=False).to_pydict()
+        origins = map(_origin, columns["version"], columns["commit"], columns["dirty"])
+        return dict(zip(columns["key"], zip(columns["status"], origins, strict=True), strict=True))
+    except MemoryError:
+        raise
+    except (OSError, pa.ArrowException, KeyError):
+        warnings.warn(f"{path} is damaged: its runs are computed again", stacklevel=2)
+        return {}
+
+
+def _origin(version: str, commit: str | None, dirty: bool | None) -> str:
+    return " ".join(part for part in (version, (commit or "")[:7], "dirty" if dirty else "") if part)
 
 
 def read(path: Path) -> pd.DataFrame:
@@ -145,6 +197,8 @@ def read(path: Path) -> pd.DataFrame:
         raise RecordsError(f"{path}: the records file is empty")
     try:
         table = pd.read_parquet(path)
+    except MemoryError:
+        raise
     except Exception as error:  # pyarrow raises a dozen kinds for a damaged file
         raise RecordsError(f"{path}: not a readable records file, half-written perhaps ({error})") from error
     absent = [name for name in NEEDED if name not in table]

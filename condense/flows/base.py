@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 
 Config = TypeVar("Config", bound="schema.Flow")
 
-__all__ = ["RUNNING", "STATUS_CODES", "Flow", "State", "mean_square"]
+__all__ = ["RUNNING", "STATUS_CODES", "Flow", "Saved", "State", "mean_square"]
+
+Saved = dict[str, Any]
+"""Parts of a `State` by name, see `State.saved`."""
 
 RUNNING = 0
 STATUS_CODES = {"converged": 1, "max_steps": 2, "stalled": 3, "nonfinite": 4}
@@ -68,6 +71,17 @@ class State(Batched):
         """Mean square residual, shape (R,)."""
         return mean_square(self.residual)
 
+    @property
+    def ended(self) -> Tensor:
+        """Which runs have ended, shape (R,)."""
+        return self.status != RUNNING
+
+    @property
+    def saved(self) -> Saved:
+        """What has to be kept of a batch to go on with it later: all that does not follow from its runs and theta."""
+        parts: Saved = {name: getattr(self, name) for name in ("theta", "time", "steps", "status", "memory", "sup")}
+        return parts
+
     def end(self, status: str, runs: Tensor) -> State:
         """Return the state with these running runs (a mask) ended by a status."""
         code = torch.where(runs & (self.status == RUNNING), STATUS_CODES[status], self.status)
@@ -99,36 +113,46 @@ class Flow(ABC, Generic[Config]):
         Every run ends by itself: converged (mean square residual at or below the stop), max_steps, stalled, or
         nonfinite. Ended runs leave the batch, so a run that explodes costs its neighbours nothing.
         """
-        state = self._start(network, theta, targets)
+        state = self.start(network, theta, targets)
         while len(state.run):
-            ended = state.status != RUNNING
+            ended = state.ended
             if ended.any():
                 yield state.select(ended)
                 state = state.select(~ended)
-                continue
-            with torch.no_grad():
-                state = self._watch(state, self.attempt(state))
+            else:
+                state = self.step(state)
 
-    def _start(self, network: Network, theta: Theta, targets: Tensor) -> State:
-        with torch.no_grad():
-            stage = network.stage(theta, kernel=self.needs_kernel)
-            runs = len(stage.outputs)
-            zeros = stage.outputs.new_zeros(runs)
-            stop = self.config.stop * (targets.square().mean() if self.config.relative else 1.0)
-            state = State(
-                run=torch.arange(runs, device=zeros.device),
-                stage=stage,
-                origin=theta,
-                targets=targets.expand(runs, -1),
-                stop=zeros + stop,
-                time=zeros,
-                steps=torch.zeros_like(zeros, dtype=torch.int64),
-                status=torch.zeros_like(zeros, dtype=torch.int8),
-                memory={},
-                sup=network.relative_change(theta, theta),
-            )
-            state = self._judge(state)
-            return self.prepare(state)
+    @torch.no_grad()
+    def step(self, state: State) -> State:
+        """Return the state after one attempted step of every run, with the runs that have come to their end ended."""
+        return self._watch(state, self.attempt(state))
+
+    @torch.no_grad()
+    def start(self, network: Network, theta: Theta, targets: Tensor) -> State:
+        """Return the state of a batch at theta, before its first step."""
+        stage = network.stage(theta, kernel=self.needs_kernel)
+        runs = len(stage.outputs)
+        zeros = stage.outputs.new_zeros(runs)
+        stop = self.config.stop * (targets.square().mean() if self.config.relative else 1.0)
+        state = State(
+            run=torch.arange(runs, device=zeros.device),
+            stage=stage,
+            origin=theta,
+            targets=targets.expand(runs, -1),
+            stop=zeros + stop,
+            time=zeros,
+            steps=torch.zeros_like(zeros, dtype=torch.int64),
+            status=torch.zeros_like(zeros, dtype=torch.int8),
+            memory={},
+            sup=network.relative_change(theta, theta),
+        )
+        return self.prepare(self._judge(state))
+
+    @torch.no_grad()
+    def resume(self, start: State, saved: Saved) -> State:
+        """Return the batch where it was saved, in place of its start."""
+        stage = start.network.stage(saved["theta"], kernel=self.needs_kernel)
+        return replace(start, stage=stage, **{name: part for name, part in saved.items() if name != "theta"})
 
     def _watch(self, before: State, after: State) -> State:
         """Follow the relative change where a run moved, and end runs by residual, finiteness and number of steps."""

@@ -70,7 +70,7 @@ def test_slow_descent_follows_the_gradient_flow(run_at):
 def test_halving_finds_a_rate_and_never_lets_the_loss_rise(run_at):
     network, theta = TwoLayer.build([run_at(1.0, 0.0, 50, seed) for seed in range(3)], parabola())
     flow = DescentFlow(schema.Descent(rate=1e4, growth=1.3))
-    state = flow._start(network, theta, torch.as_tensor(parabola().y))
+    state = flow.start(network, theta, torch.as_tensor(parabola().y))
     losses = [state.mse]
     for _ in range(100):
         state = flow.attempt(state)

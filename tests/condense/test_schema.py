@@ -1,4 +1,10 @@
+import json
+import math
+from dataclasses import asdict
+
 import pytest
+import yaml
+from omegaconf import OmegaConf
 
 from condense import registry, schema, simulate
 
@@ -80,10 +86,60 @@ def test_the_python_door_refuses_before_anything_runs(options, message):
         simulate(widths=[10], seeds=[0], **options)
 
 
-def test_unknown_keys_are_refused_even_when_forced_in():
-    config = schema.Config()
-    config.flow.rtoll = 0.1
-    with pytest.raises(
-        ValueError, match=r"flow.rtoll is not a key of the config, did you mean 'rtol'\?; allowed: stop,"
-    ):
-        config.refuse_unknown_keys()
+def test_a_config_survives_plain_containers():
+    config = schema.Config(
+        init=schema.SpelledOut("m", "2*m**-0.5", "1", antisymmetric=False),
+        network=schema.Network(activation="tanh", kwargs={"hidden": 3}),
+        flow=schema.Descent(rate=0.1),
+        measure=schema.Measure(observables=["relative_change"]),
+        widths=[10],
+        seeds=[3],
+        dtype="float32",
+    )
+    assert schema.Config.of(json.loads(json.dumps(asdict(config)))) == config
+    assert schema.Config.of(yaml.safe_load(OmegaConf.to_yaml(OmegaConf.create(asdict(config))))) == config
+    assert schema.Config.of({}) == schema.Config()
+
+
+@pytest.mark.parametrize("horizon", [math.inf, ".inf", "inf", "Infinity"])
+def test_infinity_may_be_spelled(horizon):
+    assert schema.Config.of({"flow": {"horizon": horizon}}).flow.horizon == math.inf
+
+
+@pytest.mark.parametrize(
+    ("values", "kind"),
+    [
+        ({"init": {"antisymmetric": False}}, schema.Plane),
+        ({"init": {"name": "he"}}, schema.Named),
+        ({"init": {"alpha": "m"}}, schema.SpelledOut),
+        ({"flow": {"stop": 1e-3}}, schema.Exponential),
+        ({"flow": {"name": "descent"}}, schema.Descent),
+        ({"flow": {"name": "adam", "rate": 0.1, "loss": "mse"}}, schema.Adam),
+        ({"flow": {"rate": 0.1, "rule": "fixed"}}, schema.Descent),
+    ],
+)
+def test_the_kind_of_a_group_is_told_by_its_keys(values, kind):
+    [group] = values
+    assert type(getattr(schema.Config.of(values), group)) is kind
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"flow": {"rtoll": 0.1}}, "flow.rtoll is not a key of the config, did you mean 'rtol'\\?; allowed: stop,"),
+        ({"init": {"gamma": 1.0, "foo": 1}}, "init.foo is not a key of the config; allowed: gamma, gamma_prime, anti"),
+        ({"foo": 1}, "foo is not a key of the config, did you mean 'flow'\\?; allowed: init, network,"),
+        ({"init": 3}, "init = 3 is not allowed: a group of keys"),
+        ({"init": {"gamma": "x"}}, "init.gamma = 'x' is not allowed: a number"),
+        ({"init": {"gamma": True}}, "init.gamma = True is not allowed: a number"),
+        ({"init": {"antisymmetric": "yes"}}, "init.antisymmetric = 'yes' is not allowed: true or false"),
+        ({"flow": {"max_steps": 1.5}}, "flow.max_steps = 1.5 is not allowed: an integer"),
+        ({"data": {"path": ["x"]}}, "data.path = \\['x'\\] is not allowed: a text"),
+        ({"widths": 100}, "widths = 100 is not allowed: a list, such as widths=\\[100\\]"),
+        ({"widths": [10.5]}, "widths = 10.5 is not allowed: integers alone"),
+        ({"flow": {"name": "adam", "rtol": 0.1}}, "flow.name = 'adam' is not allowed: 'exponential' with these opt"),
+    ],
+)
+def test_plain_containers_are_checked_for_keys_and_types(values, message):
+    with pytest.raises(ValueError, match=message):
+        schema.Config.of(values)

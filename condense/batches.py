@@ -1,0 +1,89 @@
+"""Which runs are trained together: batches of equal width, small widths first, as large as memory and cache allow."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from condense import estimate
+from condense.problem import Problem
+
+if TYPE_CHECKING:
+    from condense.checkpoint import Checkpoint
+
+__all__ = ["Batch", "Wanted", "batches"]
+
+BATCH = 2**20
+"""Features (runs x neurons x data points) trained together; more runs go one batch after another."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A run to be computed, and the number of the job it belongs to."""
+
+    problem: Problem
+    key: str
+    width: int
+    seed: int
+    job: int = 0
+
+    @property
+    def seconds(self) -> float:
+        """About how long it takes by itself."""
+        return estimate.seconds(self.problem, self.width)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Runs of one width and one `Problem.group`; they start anew, or go on from where a checkpoint has them."""
+
+    runs: tuple[Wanted, ...]
+    source: Checkpoint | None = None
+
+    @property
+    def problem(self) -> Problem:
+        """A problem that stands for all of them."""
+        return self.runs[0].problem
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The keys of its runs."""
+        return tuple(run.key for run in self.runs)
+
+    @property
+    def seconds(self) -> float:
+        """About how long it takes."""
+        return sum(run.seconds for run in self.runs)
+
+    def without(self, jobs: Collection[int]) -> Batch:
+        """Return the batch without the runs of some jobs."""
+        return replace(self, runs=tuple(run for run in self.runs if run.job not in jobs))
+
+    def halves(self) -> tuple[Batch, Batch]:
+        """Return its two halves."""
+        middle = len(self.runs) // 2
+        return replace(self, runs=self.runs[:middle]), replace(self, runs=self.runs[middle:])
+
+
+def batches(
+    runs: Iterable[Wanted], memory_gb: float | None = None, source: Checkpoint | None = None
+) -> Iterator[Batch]:
+    """Return the batches of some runs: small widths first, each within memory as estimated, or else a single run."""
+    groups: dict[tuple[object, ...], list[Wanted]] = {}
+    for run in runs:
+        groups.setdefault((run.width, run.problem.group), []).append(run)
+    for group in sorted(groups.values(), key=lambda group: group[0].width):
+        size = _most(group[0], memory_gb)
+        for start in range(0, len(group), size):
+            yield Batch(tuple(group[start : start + size]), source)
+
+
+def _most(run: Wanted, memory_gb: float | None) -> int:
+    """Return how many such runs make a batch."""
+    problem, width = run.problem, run.width
+    most = BATCH // estimate.features(problem, width)
+    if memory_gb is not None:
+        free = memory_gb - estimate.memory_gb(problem, width, runs=0)
+        most = min(most, int(free / estimate.run_gb(problem, width)))
+    return max(1, most)

@@ -1,0 +1,104 @@
+"""What runs take, estimated from the config alone: seconds by itself on one core of a CPU, and memory.
+
+The constants were fitted to single runs, measured in a process of their own with one thread (float64): four points in
+one dimension with 500 to 1,000,000 neurons, 45 MNIST images with 1,000 to 400,000, two networks of a user's own with
+2,000 to 1,000,000 parameters. For the exponential flow the time is right within a factor of two, for descent and
+Adam, whose number of steps follows from the loss more than from the config, within ten. Memory is meant to be
+overestimated by 5 to 30 % where it is large. No torch here, except to count the parameters of a user's network.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from condense import schema
+from condense.problem import Problem
+
+__all__ = ["features", "memory_gb", "run_gb", "seconds"]
+
+PROGRAM_GB = 0.5
+"""Python with torch and all the rest, and the features that a stage keeps."""
+
+LOADING_GB = {"mnist": 0.65}
+"""The peak of the program where it is loading the data that takes most."""
+
+STEPS = {"descent": 300.0, "adam": 100.0}
+"""Steps of a run under the default options; those of the exponential flow follow from its tolerance."""
+
+BLOCKS = {"exponential": 6.5, "descent": 5.5, "adam": 14.0}
+"""Memory at the peak of a step, in sizes of all parameters."""
+
+
+def features(problem: Problem, width: int) -> int:
+    """Return the numbers in the features of a run: copies x neurons x data points, or x parameters of a user's net."""
+    neurons = width if problem.user is None else _parameters(problem, width)
+    return problem.copies * neurons * len(problem.data.y)
+
+
+def seconds(problem: Problem, width: int) -> float:
+    """Return about how long a run takes: its draw, its steps (of 0.5 ms and 30 ns a feature or more), its clusters."""
+    size, flow = features(problem, width), problem.config.flow
+    if problem.user is not None:
+        return 0.01 + _steps(flow) * (7e-3 + 5e-8 * size)
+    dimension, neurons = _dimension(problem), problem.copies * width
+    share = 1.0 if flow.name == "exponential" else 0.25
+    step = 5e-4 + share * (2.7e-8 + 9e-10 * dimension) * size
+    clusters = (2e-6 + 4e-7 * dimension) * neurons if _counts_clusters(problem) else 0.0
+    return 0.01 + 1e-7 * dimension * neurons + _steps(flow) * step + clusters
+
+
+def _steps(flow: Any) -> float:
+    if isinstance(flow, schema.Exponential):
+        return float(min(flow.max_steps, 40 * (0.03 / flow.rtol) ** 0.6))
+    return float(min(flow.max_steps, STEPS[flow.name]))
+
+
+def memory_gb(problem: Problem, width: int, runs: int = 1) -> float:
+    """Return about how much memory a batch of runs takes at its peak, the program and its data included.
+
+    That is some copies of all parameters in a step, or when clusters are counted some numbers a neuron (float64, 34 in
+    two dimensions), and 12 kernels of n x n; for a user's network 12 Jacobians.
+    """
+    x, data = problem.data.x, problem.config.data
+    loaded = LOADING_GB.get(data.name, 0.0) if data.path is None else 0.0
+    return max(loaded, PROGRAM_GB + 4e-9 * x.nbytes + runs * run_gb(problem, width))
+
+
+def run_gb(problem: Problem, width: int) -> float:
+    """Return about how much memory one run of a batch takes at its peak."""
+    return 1e-9 * _bytes(problem, width)
+
+
+def _bytes(problem: Problem, width: int) -> float:
+    number = 8 if problem.config.dtype == "float64" else 4
+    kernels = 12 * number * len(problem.data.y) ** 2
+    if problem.user is not None:
+        return 12 * number * features(problem, width) + kernels
+    neurons, dimension = problem.copies * width, _dimension(problem)
+    step = BLOCKS[problem.config.flow.name] * number * (dimension + 1) * neurons
+    clusters = 8 * (4 * dimension + 26) * neurons if _counts_clusters(problem) else 0
+    return max(step + kernels, clusters)
+
+
+def _dimension(problem: Problem) -> int:
+    """Return the dimension in which weights are trained: the span of the data, but for Adam all."""
+    n, d = problem.data.x.shape
+    inputs = int(d) + problem.config.network.bias
+    return inputs if problem.config.flow.name == "adam" else min(int(n), inputs)
+
+
+def _counts_clusters(problem: Problem) -> bool:
+    return "clusters" in problem.config.measure.observables
+
+
+def _parameters(problem: Problem, width: int) -> int:
+    counted = id(type(problem.user)), problem.setting, width
+    if counted not in _counts:
+        from condense.networks.functional import parameters  # torch takes seconds to import
+
+        assert problem.user is not None
+        _counts[counted] = parameters(problem.user, width)
+    return _counts[counted]
+
+
+_counts: dict[tuple[int, str, int], int] = {}

@@ -1,0 +1,123 @@
+"""Jobs computed together as one piece of work: what is missing in their folders, batch by batch, onto disk."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from condense import files, records
+from condense.batches import Batch, Wanted, batches
+from condense.ledger import PATIENCE, Ledger
+from condense.problem import Problem
+from condense.scratch import Scratch
+from condense.training import Failure, Progress, Trainer
+
+__all__ = ["ERROR_FILE", "Pack"]
+
+ERROR_FILE = "error.txt"
+
+WORTH_SAVING = 3.0
+"""Seconds: a batch younger than this is computed again sooner than the program is started to go on with it."""
+
+
+class Pack:
+    """The missing runs of some jobs, each job with its folder; the options are those of `Job.run_together`."""
+
+    def __init__(
+        self,
+        problems: Sequence[Problem],
+        folders: Sequence[Path],
+        *,
+        stop: Callable[[], bool] = lambda: False,
+        scratch: Path | None = None,
+        checkpoint_minutes: float = 10.0,
+        memory_gb: float | None = None,
+        attempt: int = 1,
+        done: Callable[[float], None] = lambda cost: None,
+    ) -> None:
+        self._folders, self._stop, self._done = folders, stop, done
+        self._checkpoint_seconds = 60 * checkpoint_minutes
+        self._memory_gb, self._attempt = memory_gb, attempt
+        self._scratch, self._ledger = Scratch(scratch), Ledger(folders)
+        self._missing = {(run.job, run.key): run for run in _missing(problems, folders)}
+        self.failures: dict[int, Failure] = {}
+
+    def compute(self) -> dict[int, Failure]:
+        """Compute what is missing, unless told to stop, and return the failure of every job that raised."""
+        try:
+            finished = all(self._train(batch) for batch in self._batches())
+            self._tell_failures()
+        finally:
+            self._flush()
+        for job, folder in enumerate(self._folders):
+            if finished and job not in self.failures:
+                (folder / ERROR_FILE).unlink(missing_ok=True)
+        return self.failures
+
+    def _batches(self) -> Iterator[Batch]:
+        """Return what goes on from a checkpoint, and then the rest from small widths to large."""
+        fresh = dict(self._missing)
+        for source, runs in self._scratch.find(self._missing.values()):
+            for run in runs:
+                del fresh[run.job, run.key]
+            yield from batches(runs, self._memory_gb, source)
+        yield from batches(fresh.values(), self._memory_gb)
+
+    def _train(self, batch: Batch) -> bool:
+        """Train a batch, and return whether to go on with the next."""
+        batch = batch.without(self.failures)
+        if batch.seconds > PATIENCE:
+            self._flush()
+        if self._stop():
+            return False
+        started = saved = time.monotonic()
+        trainer = Trainer(batch)
+        for progress in trainer:
+            self._take(progress)
+            now = time.monotonic()
+            if self._stop():
+                if now - started > WORTH_SAVING:
+                    self._save(trainer)
+                return False
+            if now - saved > self._checkpoint_seconds:
+                self._save(trainer)
+                saved = now
+        return True
+
+    def _take(self, progress: Progress) -> None:
+        for run, row in progress.ended:
+            self._ledger.add(run, {**row, "attempt": self._attempt})
+            del self._missing[run.job, run.key]
+        for run, failure in progress.failed:
+            self.failures.setdefault(run.job, failure)
+        if self._ledger.due:
+            self._flush()
+
+    def _save(self, trainer: Trainer) -> None:
+        self._flush()
+        self._scratch.save(trainer.rest, self._folders)
+
+    def _flush(self) -> None:
+        written = self._ledger.flush()
+        if written:
+            self._done(sum(run.seconds for run in written))
+        self._scratch.tidy({key for _, key in self._missing})
+
+    def _tell_failures(self) -> None:
+        """Leave the traceback of every job that raised, and mark its unfinished runs."""
+        for job, failure in self.failures.items():
+            with files.replacing(self._folders[job] / ERROR_FILE) as unfinished:
+                unfinished.write_text(failure.text)
+        for run in [run for run in self._missing.values() if run.job in self.failures]:
+            error = self.failures[run.job].error
+            row = {**run.problem.row(run.width, run.seed), "attempt": self._attempt}
+            self._ledger.add(run, {**row, "status": "failed", "error": f"{type(error).__name__}: {error}"})
+
+
+def _missing(problems: Sequence[Problem], folders: Sequence[Path]) -> Iterator[Wanted]:
+    for job, (problem, folder) in enumerate(zip(problems, folders, strict=True)):
+        held = records.held(folder / records.FILE)
+        for key, (width, seed) in problem.keys.items():
+            if key not in held or held[key][0] == "failed":
+                yield Wanted(problem, key, width, seed, job)

@@ -1,0 +1,13 @@
+"""The configuration: a dataclass behind every group of conf/, checked as it is made. No torch here.
+
+Every error names the key, the value and what is allowed.
+"""
+
+from condense.schema.config import Config
+from condense.schema.flow import Adam, Descent, Exponential, Flow
+from condense.schema.init import Named, Plane, SpelledOut
+from condense.schema.measure import Measure
+from condense.schema.network import Data, Network
+
+__all__ = ["Adam", "Config", "Data", "Descent", "Exponential", "Flow", "Measure", "Named", "Network", "Plane"]
+__all__ += ["SpelledOut"]

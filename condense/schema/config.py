@@ -1,0 +1,75 @@
+"""The configuration of a job, all groups together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from condense.schema import plain
+from condense.schema.checks import refuse, whole
+from condense.schema.flow import Adam, Descent, Exponential
+from condense.schema.init import Named, Plane, SpelledOut
+from condense.schema.measure import Measure
+from condense.schema.network import Data, Network
+
+__all__ = ["Config"]
+
+KINDS: Mapping[str, tuple[type, ...]] = {
+    "init": (Plane, Named, SpelledOut),
+    "network": (Network,),
+    "data": (Data,),
+    "flow": (Exponential, Descent, Adam),
+    "measure": (Measure,),
+}
+"""The dataclasses behind every group."""
+
+
+@dataclass
+class Config:
+    """One job: one place on the plane, all its widths and seeds."""
+
+    init: Any = field(default_factory=Plane)
+    network: Network = field(default_factory=Network)
+    data: Data = field(default_factory=Data)
+    flow: Any = field(default_factory=Exponential)
+    measure: Measure = field(default_factory=Measure)
+    widths: list[int] = field(default_factory=lambda: [500, 1000, 2000, 4000])
+    seeds: list[int] = field(default_factory=lambda: [0, 1, 2])
+    device: str = "cpu"
+    dtype: str = "float64"
+
+    def __post_init__(self) -> None:
+        for key in ("widths", "seeds"):
+            setattr(self, key, [whole(key, value) for value in getattr(self, key)])
+        if not self.widths or any(width < 1 for width in self.widths):
+            refuse("widths", list(self.widths), "a list of at least one integer, 1 or above, such as [1000,4000]")
+        if not self.seeds or not all(0 <= seed < 2**63 for seed in self.seeds):
+            refuse("seeds", list(self.seeds), "a list of at least one integer, 0 or above, such as [0,1,2]")
+        for key in ("widths", "seeds"):
+            if len(set(getattr(self, key))) < len(getattr(self, key)):
+                refuse(key, list(getattr(self, key)), "each value once")
+        if self.dtype not in ("float64", "float32"):
+            refuse("dtype", self.dtype, "float64 or float32")
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> Config:
+        """Return the config given as plain containers: mappings, lists, numbers and texts, interpolations resolved.
+
+        Of init and flow, whose kinds have different keys, it is the kind that knows most of the keys given. What is
+        left out has its default; an infinite number may be spelled as text.
+
+        >>> Config.of({"init": {"name": "he"}, "flow": {"horizon": ".inf"}}).init
+        Named(name='he', antisymmetric=True)
+
+        Raises:
+            ValueError: a key that is not known, or a value that is not allowed.
+        """
+        groups = {key: _group(key, values[key]) for key in KINDS if key in values}
+        return plain.build(cls, {**values, **groups})
+
+
+def _group(key: str, values: Any) -> Any:
+    if not isinstance(values, Mapping):
+        refuse(key, values, "a group of keys")
+    return plain.build(plain.nearest_kind(KINDS[key], values), values, f"{key}.")

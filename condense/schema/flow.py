@@ -1,0 +1,94 @@
+"""How the parameters move: `flow=exponential`, `descent` or `adam`."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, fields
+
+from condense.schema.checks import between, positive, refuse
+
+__all__ = ["Adam", "Descent", "Exponential", "Flow"]
+
+
+@dataclass
+class Flow:
+    """What all flows have: the mean square residual to stop at (no 1/2), or its share of the mean square target."""
+
+    stop: float = 1e-6
+    relative: bool = False
+    max_steps: int = 10_000
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        own = next(each.default for each in fields(self) if each.name == "name")
+        if self.name != own:
+            refuse("flow.name", self.name, f"{own!r} with these options; another flow is chosen by flow={self.name}")
+        if not 0 <= self.stop < math.inf:
+            refuse("flow.stop", self.stop, "a finite number, 0 or above")
+        if self.max_steps < 1:
+            refuse("flow.max_steps", self.max_steps, "an integer, 1 or above")
+
+
+@dataclass
+class Exponential(Flow):
+    """flow=exponential: gradient flow by adaptive steps of relative error rtol, to time `horizon` at most."""
+
+    name: str = "exponential"
+    rtol: float = 0.03
+    horizon: float = math.inf
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        between("flow.rtol", self.rtol, 0, 0.5)
+        positive("flow.horizon", self.horizon)
+
+
+@dataclass
+class Descent(Flow):
+    """flow=descent: full-batch gradient descent on the raw parameters; see condense.flows.descent."""
+
+    name: str = "descent"
+    rate: float | None = None
+    rule: str = "halving"
+    growth: float = 1.05
+    loss: str = "half_mse"
+    max_steps: int = 100_000
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _loss(self.loss)
+        if self.rule not in ("fixed", "halving"):
+            refuse("flow.rule", self.rule, "fixed or halving")
+        if self.rate is None and self.rule == "fixed":
+            refuse("flow.rate", self.rate, "a number above 0 under rule=fixed; rule=halving finds a rate by itself")
+        if self.rate is not None:
+            positive("flow.rate", self.rate)
+        if not 1 <= self.growth < 2:
+            refuse("flow.growth", self.growth, "a factor from 1 to below 2")
+
+
+@dataclass
+class Adam(Flow):
+    """flow=adam: full-batch Adam on the raw parameters."""
+
+    name: str = "adam"
+    rate: float = 1e-3
+    beta1: float = 0.9
+    beta2: float = 0.999
+    eps: float = 1e-8
+    loss: str = "mse"
+    max_steps: int = 100_000
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _loss(self.loss)
+        positive("flow.rate", self.rate)
+        positive("flow.eps", self.eps)
+        for key in ("beta1", "beta2"):
+            if not 0 <= getattr(self, key) < 1:
+                refuse(f"flow.{key}", getattr(self, key), "a number from 0 to below 1")
+
+
+def _loss(loss: str) -> None:
+    if loss not in ("mse", "half_mse"):
+        refuse("flow.loss", loss, "mse, (1/n) sum e^2, or half_mse, half of it")

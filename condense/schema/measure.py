@@ -1,0 +1,35 @@
+"""What is measured of a run: `measure`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from condense import registry
+from condense.schema.checks import refuse
+
+__all__ = ["Measure"]
+
+
+@dataclass
+class Measure:
+    """What is measured: observables, the rule that counts clusters (condense.clusters), the level of intervals."""
+
+    observables: list[str] = field(default_factory=lambda: ["relative_change", "clusters"])
+    threshold: float = 0.95
+    fraction: float = 0.99
+    clusters_max: int = 200
+    centres: int = 512
+    level: float = 0.9
+
+    def __post_init__(self) -> None:
+        for name in self.observables:
+            registry.check("observable", name, "measure.observables")
+        if not 0 < self.threshold < 1:
+            refuse("measure.threshold", self.threshold, "a cosine above 0, below 1")
+        if not 0 < self.fraction < 1:
+            refuse("measure.fraction", self.fraction, "a share above 0, below 1")
+        if not 0 < self.level < 1:
+            refuse("measure.level", self.level, "a confidence level above 0, below 1")
+        for key in ("clusters_max", "centres"):
+            if getattr(self, key) < 1:
+                refuse(f"measure.{key}", getattr(self, key), "an integer, 1 or above")

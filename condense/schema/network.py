@@ -1,0 +1,48 @@
+"""What is trained on what: `network` and `data`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from condense import registry
+from condense.schema.checks import known, refuse
+
+__all__ = ["Data", "Network"]
+
+
+@dataclass
+class Network:
+    """A network by its name, or a user's class by `_target_` with the arguments `kwargs`."""
+
+    name: str = "two_layer"
+    activation: str = "relu"
+    bias: bool = True
+    _target_: str | None = None
+    kwargs: Any = None
+
+    def __post_init__(self) -> None:
+        if self._target_ is not None:
+            registry.check("network", self._target_, "network._target_")
+        known("network", self.name, "; a network of your own comes by network._target_=mymodule.Net")
+        registry.check("activation", self.activation, "network.activation")
+        if self.kwargs is not None and not isinstance(self.kwargs, dict):
+            refuse("network.kwargs", self.kwargs, "arguments by name, such as 'network.kwargs={hidden: 3}'")
+
+
+@dataclass
+class Data:
+    """A data set by its name, or a user's .npz or .csv by its path; samples and seed draw the images."""
+
+    name: str = "parabola"
+    path: str | None = None
+    samples: int | None = None
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        known("data", self.name, "; data of your own comes by data.path=my.npz")
+        if self.seed < 0:
+            refuse("data.seed", self.seed, "an integer, 0 or above")
+        drawn = self.path is None and self.name != "parabola"
+        if self.samples is not None and not drawn:
+            refuse("data.samples", self.samples, "null, since all of this data is used; digits and mnist are drawn")

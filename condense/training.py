@@ -1,0 +1,229 @@
+"""From a batch to records: networks, a flow, one row a run; what fails is halved until the run that fails is alone."""
+
+from __future__ import annotations
+
+import gc
+import time
+import traceback
+import warnings
+from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from condense import checkpoint, estimate, registry
+from condense.batches import Batch, Wanted
+from condense.checkpoint import Checkpoint, CheckpointError
+from condense.flows.base import STATUS_CODES, Flow, State
+from condense.networks import Functional, Network, Run, Theta, TwoLayer
+from condense.plane import Scales
+from condense.problem import Problem
+from condense.schema import Measure
+
+__all__ = ["Failure", "Progress", "Row", "Trainer", "stack"]
+
+T = TypeVar("T")
+
+Row = dict[str, Any]
+
+_STATUS = {code: name for name, code in STATUS_CODES.items()}
+
+
+@dataclass(frozen=True)
+class Failure:
+    """The error that a single run raised, and its traceback as text."""
+
+    error: Exception
+    text: str
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What came of a step: the runs that ended in it with their rows, or the one that failed."""
+
+    ended: Sequence[tuple[Wanted, Row]] = ()
+    failed: Sequence[tuple[Wanted, Failure]] = ()
+
+
+class Trainer:
+    """Trains a batch and tells the progress after every step.
+
+    If a step raises, the two halves of the batch go on from their last step one after the other, and are halved in
+    turn; runs that have ended are not computed again. Whoever iterates may leave at any step: `rest` is what is left.
+    """
+
+    def __init__(self, batch: Batch) -> None:
+        self._pending = [batch] if batch.runs else []
+        self._training: _Training | None = None
+
+    def __iter__(self) -> Iterator[Progress]:
+        while self._pending:
+            self._training = _Training(self._pending.pop(0))
+            failure = yield from _attempt(self._training)
+            rest, self._training = self._training.rest(), None
+            if failure:
+                _free(failure.error)
+                if len(rest.runs) > 1:
+                    self._pending[:0] = rest.halves()
+                else:
+                    yield Progress(failed=[(rest.runs[0], _explained(failure, rest.runs[0]))])
+
+    @property
+    def rest(self) -> list[Batch]:
+        """The runs that have not ended, in batches that go on from their last step."""
+        current = [self._training.rest()] if self._training else []
+        return [batch for batch in (*current, *self._pending) if batch.runs]
+
+
+def _attempt(training: _Training) -> Generator[Progress, None, Failure | None]:
+    """Train, and return the failure if there is one."""
+    try:
+        yield from training.steps()
+    except Exception as error:
+        return Failure(error, traceback.format_exc())
+    return None
+
+
+class _Training:
+    """A batch in training."""
+
+    def __init__(self, batch: Batch) -> None:
+        self.batch = batch
+        self.flow = _flow(batch.problem)
+        self.rows = [run.problem.row(run.width, run.seed) for run in batch.runs]
+        self.seconds: NDArray[np.float64] = np.zeros(len(batch.runs))
+        self.state: State | None = None
+
+    def steps(self) -> Iterator[Progress]:
+        """Train the runs until all have ended, and tell the progress after every step."""
+        everyone = torch.arange(len(self.rows))
+        state = self.state = self._timed(everyone, self._begin)
+        while len(state.run):
+            ended = state.ended
+            if ended.any():
+                progress = self._end(state if ended.all() else state.select(ended))
+                state = self.state = state.select(~ended)
+                yield progress
+            else:
+                state = self.state = self._timed(state.run, partial(self.flow.step, state))
+                yield Progress()
+
+    def rest(self) -> Batch:
+        """Return the runs that have not ended, to go on from where they are."""
+        state = self.state
+        if state is None:
+            return self.batch
+        places = state.run.tolist()
+        left = replace(self.batch, runs=tuple(self.batch.runs[place] for place in places))
+        if not state.steps.any():
+            return left
+        arrays = checkpoint.arrays({**state.saved, "seconds": torch.as_tensor(self.seconds[places])})
+        return replace(left, source=Checkpoint(left.keys, (), lambda: arrays))
+
+    def _begin(self) -> State:
+        problem = self.batch.problem
+        runs = [Run(Scales(row["alpha"], row["beta1"], row["beta2"]), row["neurons"], row["seed"]) for row in self.rows]
+        network, theta = stack(problem, runs)
+        targets = torch.as_tensor(problem.data.y, dtype=theta[0].dtype, device=theta[0].device)
+        state = self.flow.start(network, theta, targets)
+        for row, mse in zip(self.rows, state.mse.tolist(), strict=True):
+            row["mse_initial"] = mse
+        return self._resume(state, self.batch.source) if self.batch.source else state
+
+    def _resume(self, start: State, source: Checkpoint) -> State:
+        like = {**start.saved, "seconds": torch.as_tensor(self.seconds)}
+        try:
+            saved = checkpoint.restored(like, source.of(self.batch.keys))
+        except CheckpointError as error:
+            warnings.warn(f"{error}; {len(self.rows)} runs start anew", stacklevel=2)
+            return start
+        self.seconds = saved.pop("seconds").numpy()
+        return self.flow.resume(start, saved)
+
+    def _end(self, state: State) -> Progress:
+        columns = self._timed(state.run, partial(_columns, state, self.batch.problem.config.measure))
+        places = state.run.tolist()
+        return Progress(
+            [
+                (self.batch.runs[place], {**self.rows[place], **each, "wall_seconds": float(self.seconds[place])})
+                for place, each in zip(places, columns, strict=True)
+            ]
+        )
+
+    def _timed(self, runs: Tensor, action: Callable[[], T]) -> T:
+        """Do something for these runs and note the time, to each its share."""
+        clock = time.perf_counter()
+        result = action()
+        self.seconds[runs.cpu().numpy()] += (time.perf_counter() - clock) / len(runs)
+        return result
+
+
+def stack(problem: Problem, runs: Sequence[Run]) -> tuple[Network, Theta]:
+    """Return the networks of these runs, all of one width, and their parameters at the start."""
+    config = problem.config
+    options: dict[str, Any] = {
+        "antisymmetric": config.init.antisymmetric,
+        "device": config.device,
+        "dtype": getattr(torch, config.dtype),
+    }
+    if problem.user is not None:
+        return Functional.build(runs, problem.data, problem.user, **options)
+    network = config.network
+    options |= {"activation": network.activation, "bias": network.bias, "reduce": _flow(problem).rotation_invariant}
+    return TwoLayer.build(runs, problem.data, **options)
+
+
+def _flow(problem: Problem) -> Flow[Any]:
+    return registry.resolve("flow", problem.config.flow.name)(problem.config.flow)  # type: ignore[no-any-return]
+
+
+@torch.no_grad()
+def _columns(state: State, measure: Measure) -> list[Row]:
+    """Return what is measured of ended runs, a row each."""
+    statuses = [_STATUS[code] for code in state.status.tolist()]
+    columns: dict[str, list[Any]] = {
+        "mse_final": state.mse.tolist(),
+        "converged": [status == "converged" for status in statuses],
+        "status": statuses,
+        "steps": state.steps.tolist(),
+        "time": state.time.tolist(),
+        "torch": [torch.__version__] * len(statuses),
+    }
+    for name in measure.observables:
+        columns |= registry.resolve("observable", name, "measure.observables")(state, measure)
+    return [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
+
+
+def _out_of_memory(error: Exception) -> bool:
+    """Whether numpy, torch on the CPU or torch on CUDA found no memory."""
+    kinds = MemoryError, torch.cuda.OutOfMemoryError
+    return isinstance(error, kinds) or "DefaultCPUAllocator: can't allocate memory" in str(error)
+
+
+def _explained(failure: Failure, run: Wanted) -> Failure:
+    """Return the failure of a run with what to do about it, where that is known."""
+    if not _out_of_memory(failure.error):
+        return failure
+    needed = estimate.memory_gb(run.problem, run.width)
+    message = (
+        f"width {run.width} does not fit into memory: a run needs about {needed:.1f} GB; "
+        "give it more memory, or leave this width out"
+    )
+    error = MemoryError(message)
+    error.__cause__ = failure.error
+    return Failure(error, f"{failure.text}\nMemoryError: {message}\n")
+
+
+def _free(error: BaseException | None) -> None:
+    """Give back the memory of what failed: all that the frames of its traceback hold."""
+    while error is not None:
+        traceback.clear_frames(error.__traceback__)
+        error = error.__cause__ or error.__context__
+    gc.collect()
+    if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
+        torch.cuda.empty_cache()

@@ -1,0 +1,58 @@
+import pytest
+
+from condense import batches as module
+from condense import estimate, schema
+from condense.batches import Wanted, batches
+from condense.problem import Problem
+
+
+def wanted(job=0, **changes):
+    problem = Problem.of(schema.Config(**{"widths": [40, 20], "seeds": [0, 1], **changes}))
+    return [Wanted(problem, key, width, seed, job) for key, (width, seed) in problem.keys.items()]
+
+
+def shapes(found):
+    return [(batch.runs[0].width, len(batch.runs)) for batch in found]
+
+
+def test_places_share_a_batch_and_small_widths_come_first():
+    runs = [run for gamma in (0.8, 1.0, 1.2) for run in wanted(init=schema.Plane(gamma))]
+    assert shapes(batches(runs)) == [(20, 6), (40, 6)]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"init": schema.Plane(antisymmetric=False)},
+        {"network": schema.Network(activation="tanh")},
+        {"flow": schema.Exponential(rtol=0.01)},
+        {"data": schema.Data(name="digits")},
+        {"measure": schema.Measure(threshold=0.9)},
+        {"dtype": "float32"},
+    ],
+)
+def test_what_differs_in_more_than_the_place_does_not_share_a_batch(other):
+    found = list(batches([*wanted(), *wanted(1, **other)]))
+    assert shapes(found) == [(20, 2), (20, 2), (40, 2), (40, 2)]
+    assert all(len({run.job for run in batch.runs}) == 1 for batch in found)
+
+
+def test_a_batch_has_no_more_features_than_fit_the_cache(monkeypatch):
+    monkeypatch.setattr(module, "BATCH", 3 * 2 * 20 * 4)  # three runs of two copies of 20 neurons on 4 points
+    runs = wanted(widths=[20], seeds=range(7))
+    assert shapes(batches(runs)) == [(20, 3), (20, 3), (20, 1)]
+
+
+def test_a_batch_has_no_more_runs_than_fit_into_memory():
+    runs = wanted(widths=[20_000], seeds=range(6))
+    problem = runs[0].problem
+    two = estimate.memory_gb(problem, 20_000, runs=2)
+    assert shapes(batches(runs, two + 1e-6)) == [(20_000, 2)] * 3
+    assert shapes(batches(runs, 0.01)) == [(20_000, 1)] * 6  # one run is never refused here
+
+
+def test_halves_keep_every_run():
+    [batch] = batches(wanted(widths=[20], seeds=range(5)))
+    one, two = batch.halves()
+    assert (len(one.runs), len(two.runs)) == (2, 3)
+    assert one.keys + two.keys == batch.keys
