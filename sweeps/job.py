@@ -1,20 +1,28 @@
-"""What the orchestration asks of a job; which class answers is named in the config (hydra.sweeper.job)."""
+"""What the orchestration asks of a job. Which class answers is named in the config (`job: condense.job.Job`)."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
-__all__ = ["ERROR_FILE", "Job", "MakeJob"]
+__all__ = ["ERROR_FILE", "FAILED", "Job"]
 
 ERROR_FILE = "error.txt"
 """Where a job that raised leaves its traceback, in its folder."""
 
+FAILED = "failed"
+"""The state of a result whose run raised: it is there to be read, and computed again by the next launch."""
+
 
 class Job(Protocol):
-    """A job made of one composed config."""
+    """A job made of one composed config, given as plain containers with interpolations resolved.
+
+    Raises:
+        ValueError: something in the config is not allowed; the message says what is.
+    """
+
+    def __init__(self, config: Mapping[str, Any]) -> None: ...
 
     @property
     def name(self) -> str:
@@ -28,12 +36,44 @@ class Job(Protocol):
     def settings(self) -> Mapping[str, Any]:
         """What it shares with all jobs of a sweep, by dotted config key."""
 
-    def missing(self, folder: Path) -> list[str]:
-        """Return the results that its folder does not hold yet."""
+    @property
+    def wanted(self) -> Sequence[str]:
+        """The keys of its results."""
 
-    def outcome(self, folder: Path) -> Counter[str]:
-        """Return how many results ended in which state: "converged" is well, "failed" and "missing" are not there."""
+    @property
+    def cost(self) -> float:
+        """About how many seconds it takes by itself."""
 
+    @property
+    def memory_gb(self) -> float:
+        """About how much memory the largest piece of it takes that cannot be split, the program itself included."""
 
-MakeJob = Callable[[Any], Job]
-"""Make a job of a composed config, or raise ValueError with what is not allowed in it."""
+    @staticmethod
+    def held(folder: Path) -> Mapping[str, tuple[str, str]]:
+        """Return what a folder holds: for the key of each result its state and its origin (the code it came from)."""
+
+    @classmethod
+    def run_together(
+        cls,
+        jobs: Sequence[Self],
+        folders: Sequence[Path],
+        *,
+        stop: Callable[[], bool],
+        scratch: Path | None,
+        checkpoint_minutes: float,
+        memory_gb: float | None,
+        attempt: int,
+        done: Callable[[float], None],
+    ) -> None:
+        """Compute what is missing in the jobs' folders, all of it as one piece of work.
+
+        Results are on disk, each in its job's folder, before they count as done. A job that raises leaves its
+        traceback in ERROR_FILE and does not disturb the others.
+
+        Args:
+            stop: asked every few seconds at most; once true, save and return with what is unfinished unwritten.
+            scratch: where the state of long work is kept every `checkpoint_minutes`, and taken up again.
+            memory_gb: not to be exceeded.
+            attempt: how many times this work has been started, to be noted with the results.
+            done: told the share of the cost that is on disk with each piece that gets there.
+        """

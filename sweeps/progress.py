@@ -1,18 +1,17 @@
-"""The progress of a sweep, watched in its folders, so it shows the same whatever launcher runs the jobs."""
+"""The progress of a sweep while it runs: how much of its cost is on disk, and how long the rest takes at this pace."""
 
 from __future__ import annotations
 
 import contextlib
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from sweeps.plan import Planned
-
-__all__ = ["watched"]
+__all__ = ["Pace", "duration", "watched"]
 
 INTERVAL = 0.5
 """Seconds between two looks."""
@@ -22,11 +21,12 @@ LINES = 10
 
 
 @contextlib.contextmanager
-def watched(planned: Sequence[Planned], already: int, console: Console) -> Iterator[None]:
-    """Show points done and time left while the body runs; `already` points of the sweep need no work."""
+def watched(left: Callable[[], float], total: float, console: Console, interval: float = INTERVAL) -> Iterator[None]:
+    """Show the progress while the body runs; `left` returns what is left of a total cost."""
     ended = threading.Event()
     follow = _bar if console.is_terminal else _lines
-    watcher = threading.Thread(target=follow, args=(_Count(planned, already), ended, console), daemon=True)
+    looks = iter(lambda: ended.wait(interval), True)
+    watcher = threading.Thread(target=follow, args=(Pace(left, total), looks, console), daemon=True)
     watcher.start()
     try:
         yield
@@ -35,53 +35,49 @@ def watched(planned: Sequence[Planned], already: int, console: Console) -> Itera
         watcher.join()
 
 
-class _Count:
-    """Counts complete jobs; each is read until it is complete and not again."""
+@dataclass
+class Pace:
+    """Looks at what is left, and tells how long it takes at the pace since the first look."""
 
-    def __init__(self, planned: Sequence[Planned], already: int) -> None:
-        self.pending, self.already, self.total = list(planned), already, already + len(planned)
-        self.started = time.monotonic()
-        self._seen: dict[Planned, int] = {}
+    left: Callable[[], float]
+    total: float
+    started: float = field(default_factory=time.monotonic)
 
-    def look(self) -> int:
-        """Return how many points are complete."""
-        self.pending = [each for each in self.pending if not (self._changed(each) and each.complete)]
-        return self.total - len(self.pending)
+    def __post_init__(self) -> None:
+        self.first = self.left()
 
-    def _changed(self, planned: Planned) -> bool:
-        """Return whether a job's folder was written to since the last look."""
-        written = planned.folder.stat().st_mtime_ns if planned.folder.exists() else 0
-        changed = written != self._seen.get(planned, 0)
-        self._seen[planned] = written
-        return changed
-
-    def seconds_left(self, done: int) -> float | None:
-        """Return the time left at the pace so far."""
-        fresh = done - self.already
-        return (time.monotonic() - self.started) * (self.total - done) / fresh if fresh else None
+    def look(self) -> tuple[float, float | None]:
+        """Return the share done, and the seconds left if anything was done since the first look."""
+        left = max(0.0, self.left())
+        fresh = self.first - left
+        seconds = (time.monotonic() - self.started) * left / fresh if fresh > 0 else None
+        return 1 - left / (self.total or 1.0), seconds
 
 
-def _bar(count: _Count, ended: threading.Event, console: Console) -> None:
-    columns = (
-        TextColumn("points"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=console) as progress:
-        task = progress.add_task("points", total=count.total, completed=count.already)
-        while not ended.wait(INTERVAL):
-            progress.update(task, completed=count.look())
-        progress.update(task, completed=count.look())
+def duration(seconds: float) -> str:
+    """Return a time in words.
+
+    >>> [duration(seconds) for seconds in (0.4, 75, 4000, 200000)]
+    ['0 s', '75 s', '67 min', '55.6 h']
+    """
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
 
 
-def _lines(count: _Count, ended: threading.Event, console: Console) -> None:
-    told = -1
-    while not ended.wait(INTERVAL):
-        done = count.look()
-        left = count.seconds_left(done)
-        if done * LINES // count.total > told and left is not None:
-            told = done * LINES // count.total
-            console.print(f"{done} of {count.total} points done, about {left:.0f} s left")
+def _bar(pace: Pace, looks: Iterator[bool], console: Console) -> None:
+    columns = (TextColumn("sweep"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn(), TextColumn("left"))
+    with Progress(*columns, TimeRemainingColumn(), console=console) as progress:
+        task = progress.add_task("sweep", total=1.0)
+        for _ in looks:
+            progress.update(task, completed=pace.look()[0])
+        progress.update(task, completed=pace.look()[0])
+
+
+def _lines(pace: Pace, looks: Iterator[bool], console: Console) -> None:
+    told = 0
+    for _ in looks:
+        share, seconds = pace.look()
+        if int(share * LINES) > told and seconds is not None:
+            told = int(share * LINES)
+            console.print(f"{share:.0%} done, about {duration(seconds)} left")

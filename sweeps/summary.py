@@ -1,92 +1,74 @@
-"""How a sweep stands, read from its folders: done, not converged, failed with the reason and what runs it again."""
+"""How a sweep stands, in words: done, not converged, failed with the reason and what runs it again, missing and why."""
 
 from __future__ import annotations
 
 import shlex
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
 
-from sweeps.job import ERROR_FILE
-from sweeps.plan import Planned, quoted
+from sweeps.job import ERROR_FILE, FAILED
+from sweeps.sweep import DONE, MISSING, Standing
 
-__all__ = ["Failure", "Summary", "summarise"]
+__all__ = ["missing", "origins_warning", "show"]
 
 WELL = "converged"
-NOT_THERE = ("failed", "missing")
+
+SHOWN = 10
+"""Failed points that are shown one by one."""
 
 
-@dataclass(frozen=True)
-class Failure:
-    """A job that raised: its folder, the last line of its traceback, and what runs it again."""
-
-    folder: Path
-    reason: str
-    command: str
-
-
-@dataclass(frozen=True)
-class Summary:
-    """The state of a sweep."""
-
-    folder: Path
-    jobs: int
-    complete: int
-    results: Counter[str]
-    failures: tuple[Failure, ...]
-
-    @property
-    def interrupted(self) -> int:
-        """The jobs that are neither complete nor failed: their process ended before they did."""
-        return self.jobs - self.complete - len(self.failures)
-
-    def show(self, console: Console) -> None:
-        """Print it."""
-        lines = [f"[bold]{escape(str(self.folder))}[/]: {self.complete} of {self.jobs} points complete"]
-        lines += [f"  {_states(self.results)}"]
-        for failure in self.failures:
-            lines += [f"  [red]failed[/] {escape(failure.folder.name)}: {escape(failure.reason)}"]
-            lines += [f"    again: {escape(failure.command)}"]
-        if self.interrupted:
-            lines += [f"  {self.interrupted} points were not reached: the same command again computes what is missing"]
-        if self.complete:
-            lines += [f"  next: python -m analysis {escape(shlex.quote(str(self.folder)))}"]
-        console.print("\n".join(lines), soft_wrap=True, highlight=False)
+def show(folder: Path, standings: Sequence[Standing], commands: Mapping[str, str], console: Console) -> None:
+    """Print how a sweep stands; `commands` run a job again, by its name."""
+    counts = Counter(each.state for each in standings)
+    lines = [f"[bold]{escape(str(folder))}[/]: {counts[DONE]} of {len(standings)} points complete"]
+    lines += [f"  {_results(standings)}"]
+    failed = [each for each in standings if each.state == FAILED]
+    for each in failed[:SHOWN]:
+        lines += [f"  [red]failed[/] {escape(each.name)}: {escape(each.reason)} ({escape(_error(folder, each))})"]
+        lines += [f"    again: {escape(commands[each.name])}"]
+    if len(failed) > SHOWN:
+        lines += [f"  and {len(failed) - SHOWN} more failed points: python -m sweeps status {_shell(folder)}"]
+    lines += [f"  {line}" for line in missing(standings)]
+    lines += [f"  [yellow]warning[/] {escape(line)}" for line in origins_warning(standings)]
+    if counts[MISSING]:
+        lines += ["  the same command again computes what is missing"]
+    if counts[DONE]:
+        lines += [f"  next: python -m analysis {escape(_shell(folder))}"]
+    console.print("\n".join(lines), soft_wrap=True, highlight=False)
 
 
-def _states(results: Counter[str]) -> str:
-    total = sum(results.values())
-    odd = [f"{count} {state}" for state, count in results.items() if state not in (WELL, *NOT_THERE) and count]
-    parts = [f"{results[WELL]} converged"]
-    parts += (
-        [f"{total - results[WELL] - sum(results[s] for s in NOT_THERE)} not converged ({', '.join(odd)})"]
-        if odd
-        else []
-    )
-    parts += [f"{results[state]} {state}" for state in NOT_THERE if results[state]]
-    return f"{total} runs: " + ", ".join(parts)
+def missing(standings: Sequence[Standing]) -> list[str]:
+    """Return a line for every reason why points are missing."""
+    reasons = Counter(each.reason for each in standings if each.state == MISSING)
+    return [f"{count} points missing: {escape(reason)}" for reason, count in reasons.items()]
 
 
-def summarise(folder: Path, planned: Sequence[Planned], program: str) -> Summary:
-    """Return the state of the planned jobs from what their folders hold now."""
-    results: Counter[str] = Counter()
-    for each in planned:
-        results.update(each.job.outcome(each.folder))
-    left = [each for each in planned if not each.complete]
-    raised = [each for each in left if (each.folder / ERROR_FILE).exists()]
-    failures = tuple(Failure(each.folder, _reason(each), _command(each, folder, program)) for each in raised)
-    return Summary(folder, len(planned), len(planned) - len(left), results, failures)
+def origins_warning(standings: Sequence[Standing]) -> list[str]:
+    """Return a line that warns if the results come from several versions of the code."""
+    origins = sorted({origin for each in standings for origin in each.origins})
+    if len(origins) < 2:
+        return []
+    return [f"the results come from {len(origins)} versions of the code: {', '.join(origins)}"]
 
 
-def _reason(planned: Planned) -> str:
-    path = planned.folder / ERROR_FILE
-    lines = path.read_text().strip().splitlines()
-    return f"{lines[-1] if lines else 'no message'} ({path})"
+def _results(standings: Sequence[Standing]) -> str:
+    results = sum((each.results for each in standings), Counter[str]())
+    odd = {state: n for state, n in results.items() if state not in (WELL, FAILED, MISSING)}
+    parts = [f"{results[WELL]} converged"] if results[WELL] or odd else []
+    if odd and set(odd) != {DONE}:
+        told = ", ".join(f"{n} {state}" for state, n in sorted(odd.items()))
+        parts += [f"{sum(odd.values())} not converged ({told})"]
+    parts += [f"{results[state]} {state}" for state in (FAILED, MISSING) if results[state]]
+    return f"{sum(results.values())} runs: " + ", ".join(parts)
 
 
-def _command(planned: Planned, folder: Path, program: str) -> str:
-    return shlex.join([*shlex.split(program), "-m", *planned.overrides, f"hydra.sweep.dir={quoted(folder)}"])
+def _error(folder: Path, standing: Standing) -> str:
+    return str(folder / standing.name / ERROR_FILE)
+
+
+def _shell(path: Path) -> str:
+    return shlex.quote(str(path))

@@ -2,32 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from importlib import import_module
+import contextlib
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.override_parser.types import Override
-from hydra.core.utils import JobReturn, JobStatus
+from hydra.core.plugins import Plugins
 from hydra.errors import CompactHydraException, ConfigCompositionException
+from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, open_dict
 from rich.console import Console
 
-from sweeps.job import ERROR_FILE, Job, MakeJob
+from sweeps import summary
+from sweeps.files import DiskFullError
+from sweeps.job import ERROR_FILE, FAILED, Job
+from sweeps.launcher import PackLauncher
 from sweeps.manifest import Manifest, OtherSweepError
-from sweeps.plan import Composer, Planned, quoted, swept_keys
+from sweeps.packing import describe
+from sweeps.plan import Composer, Planned, swept_keys
 from sweeps.progress import watched
-from sweeps.summary import summarise
+from sweeps.sites import QUEUED, RUNNING
+from sweeps.sweep import DONE, Standing, Sweep, job_class
+from sweeps.text import program, quoted
 
 __all__ = ["GridSweeper"]
 
-PROGRAM = "python -m condense"
 
-
-class JobsFailed(CompactHydraException):
-    """Some jobs of a sweep raised."""
+class NotAllDone(CompactHydraException):
+    """Some jobs of a sweep raised, or did not come to their end."""
 
 
 class GridSweeper(BasicSweeper):
@@ -37,64 +42,122 @@ class GridSweeper(BasicSweeper):
     * gives every job its own folder by what it is, without a time stamp, so that the same command again computes only
       what is missing;
     * shows the progress and ends with a summary, read from the files, also when a job raised.
+
+    Args:
+        job: the dotted path of what makes jobs of configs (see sweeps/job.py).
+        params: key: values, as on the command line.
+        plan: tell what would be launched, and launch nothing.
     """
 
-    def __init__(self, job: str, params: dict[str, str] | None = None) -> None:
+    def __init__(self, job: str, params: dict[str, str] | None = None, plan: bool = False) -> None:
         super().__init__(None, params)
-        self._make_job = _locate(job)
+        self._job, self._plan_only = job, plan
         self._console = Console()
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         """Keep what Hydra hands over; the launcher is made when the folder is known."""
         self._context, self._config, self._task_function = hydra_context, config, task_function
 
-    def sweep(self, arguments: list[str]) -> Any:
+    def sweep(self, arguments: list[str]) -> None:
         """Run the grid of the command line and the config's params.
 
         Raises:
             ConfigCompositionException: a job's config or the folder is not allowed; nothing was started.
+            NotAllDone: not all results are there at the end.
         """
-        folder, planned = self._plan(arguments)
-        todo = [each for each in planned if not each.complete]
-        self._console.print(
-            f"{folder}: {len(planned)} points, {len(planned) - len(todo)} of them complete already",
-            highlight=False,
-            soft_wrap=True,
-        )
+        folder, manifest, planned = self._plan(arguments)
+        sweep = Sweep(folder, self._job, program(), [each.order(number) for number, each in enumerate(planned)])
+        launcher = self._launcher()
+        if self._plan_only:
+            self._tell_plan(sweep, launcher)
+            return
         try:
-            with watched(todo, len(planned) - len(todo), self._console):
-                returns = self._launch(todo) if todo else []
-        finally:
-            summarise(folder, planned, PROGRAM).show(self._console)
-        self._tell_failures(returns)
-        return returns
+            with sweep.locked():
+                manifest.claim(folder)
+                sweep.keep()
+        except (OtherSweepError, DiskFullError) as error:
+            raise ConfigCompositionException(str(error)) from error
+        self._tell_start(folder, sweep.look())
+        self._launch(launcher, sweep, planned)
 
-    @staticmethod
-    def _tell_failures(returns: Sequence[JobReturn]) -> None:
-        """Raise if a job raised; the summary has told which, and their tracebacks are in their folders."""
-        failed = [each for each in returns if each.status is JobStatus.FAILED]
-        if failed:
-            raise JobsFailed(
-                f"{len(failed)} of {len(returns)} jobs failed: see above, and {ERROR_FILE} in their folders"
+    def _launch(self, launcher: Launcher, sweep: Sweep, planned: Sequence[Planned]) -> None:
+        if not isinstance(launcher, PackLauncher):
+            with self._summed_up(sweep):
+                self._launch_by_hydra(launcher, sweep, planned)
+        elif launcher.site.detach:
+            launcher.run(sweep, planned[0].composed.hydra)
+        else:
+            with self._summed_up(sweep):
+                launcher.run(sweep, planned[0].composed.hydra)
+
+    @contextlib.contextmanager
+    def _summed_up(self, sweep: Sweep) -> Iterator[None]:
+        """End with a summary, however the body ends; raise NotAllDone if results are missing."""
+        try:
+            yield
+        finally:
+            standings = sweep.look()
+            summary.show(sweep.folder, standings, sweep.commands(), self._console)
+        counts = Counter(each.state for each in standings)
+        if counts[DONE] < len(standings):
+            traces = f", and {ERROR_FILE} in the folders of those that failed" if counts[FAILED] else ""
+            missing = len(standings) - counts[DONE] - counts[FAILED]
+            raise NotAllDone(
+                f"{counts[FAILED]} of {len(standings)} jobs failed, {missing} are missing: see above{traces}"
             )
 
-    def _plan(self, arguments: list[str]) -> tuple[Path, list[Planned]]:
-        composer = Composer(self._context.config_loader, self._config, self._make_job)
+    def _launch_by_hydra(self, launcher: Launcher, sweep: Sweep, planned: Sequence[Planned]) -> None:
+        """Launch with a launcher of Hydra's, which knows nothing of sweep folders."""
+        standings = sweep.look()
+        todo = {order.name for order in sweep.undone(standings)}
+        where = f"hydra.sweep.dir={quoted(sweep.folder)}"
+        lines = [
+            [*each.overrides, where, f"hydra.sweep.subdir={quoted(each.name)}"] for each in planned if each.name in todo
+        ]
+        if lines:
+            with watched(lambda: sweep.left(sweep.look()), sweep.total, self._console):
+                launcher.launch(lines, initial_job_idx=0)
+
+    def _launcher(self) -> Launcher:
+        return Plugins.instance().instantiate_launcher(
+            hydra_context=self._context, task_function=self._task_function, config=self._config
+        )
+
+    def _tell_start(self, folder: Path, standings: Sequence[Standing]) -> None:
+        counts = Counter(each.state for each in standings)
+        others = counts[QUEUED] + counts[RUNNING]
+        also = f", {others} queued or running already" if others else ""
+        self._print(f"{folder}: {len(standings)} points, {counts[DONE]} of them complete already{also}")
+
+    def _tell_plan(self, sweep: Sweep, launcher: Launcher) -> None:
+        standings = sweep.look()
+        self._tell_start(sweep.folder, standings)
+        todo = sweep.undone(standings)
+        packs = launcher.site.packs(todo) if isinstance(launcher, PackLauncher) else [todo]
+        self._print(f"to compute: {describe(packs)}; nothing was launched" if todo else "nothing to compute")
+
+    def _print(self, text: str) -> None:
+        self._console.print(text, highlight=False, soft_wrap=True)
+
+    def _plan(self, arguments: list[str]) -> tuple[Path, Manifest, list[Planned]]:
+        composer = Composer(self._context.config_loader, self._config)
         parsed = composer.parse([*self._parse_config(), *arguments])
         [grid] = self.split_arguments(parsed, None)
-        jobs = [composer.job(lines) for lines in grid]
+        composed = [composer.compose(lines) for lines in grid]
+        make = job_class(self._job)
         try:
-            folder, swept = self._claim(jobs, parsed)
-        except OtherSweepError as error:
+            jobs = [make(each.config) for each in composed]
+            folder, manifest = self._manifest(jobs, parsed)
+        except ValueError as error:
             raise ConfigCompositionException(str(error)) from error
-        planned = {}
-        for job, lines in zip(jobs, grid, strict=True):
-            place = folder / ",".join([job.name, *_labels(lines, swept)])
-            planned[place] = Planned(tuple(lines), place, job)
-        return folder, list(planned.values())
+        planned = [
+            Planned(tuple(lines), ",".join([job.name, *_labels(lines, manifest.swept)]), job, each)
+            for lines, job, each in zip(grid, jobs, composed, strict=True)
+        ]
+        return folder, manifest, list({each.name: each for each in planned}.values())
 
-    def _claim(self, jobs: Sequence[Job], parsed: Sequence[Override]) -> tuple[Path, tuple[str, ...]]:
-        """Return the folder of the sweep, its own from here on, and the keys that vary in it besides the place."""
+    def _manifest(self, jobs: Sequence[Job], parsed: Sequence[Override]) -> tuple[Path, Manifest]:
+        """Return the folder of the sweep, and what its jobs share."""
         swept = {key for key in swept_keys(parsed) if key not in jobs[0].named_by}
         folder = self._folder(Manifest.of(jobs[0].settings, swept))
         held = Manifest.held(folder)
@@ -103,8 +166,9 @@ class GridSweeper(BasicSweeper):
         manifest, *others = (Manifest.of(job.settings, swept) for job in jobs)
         for other in others:
             manifest.agree(other, "the jobs of this command differ in more than the keys swept")
-        manifest.claim(folder)
-        return folder, manifest.swept
+        if held is not None:
+            manifest.claim(folder)
+        return folder, manifest
 
     def _folder(self, manifest: Manifest) -> Path:
         """Return the folder that the config names; a grid without an experiment has one by its settings."""
@@ -116,27 +180,6 @@ class GridSweeper(BasicSweeper):
         with open_dict(self._config):
             hydra.sweep.dir = str(folder)
         return folder
-
-    def _launch(self, todo: Sequence[Planned]) -> Sequence[JobReturn]:
-        from hydra.core.plugins import Plugins
-
-        launcher = Plugins.instance().instantiate_launcher(
-            hydra_context=self._context, task_function=self._task_function, config=self._config
-        )
-        lines = [
-            [
-                *each.overrides,
-                f"hydra.sweep.dir={quoted(each.folder.parent)}",
-                f"hydra.sweep.subdir={quoted(each.folder.name)}",
-            ]
-            for each in todo
-        ]
-        return launcher.launch(lines, initial_job_idx=0)
-
-
-def _locate(path: str) -> MakeJob:
-    module, _, name = path.rpartition(".")
-    return getattr(import_module(module), name)  # type: ignore[no-any-return]
 
 
 def _labels(lines: Sequence[str], swept: Sequence[str]) -> list[str]:

@@ -1,0 +1,25 @@
+"""Hydra finds plugins only below hydra_plugins; what they do is in `sweeps`."""
+
+from hydra.core.config_store import ConfigStore
+
+from sweeps import launcher, sweeper
+from sweeps.sites import Local, Slurm
+
+__all__ = ["GridSweeper", "LocalLauncher", "SlurmLauncher"]
+
+
+class GridSweeper(sweeper.GridSweeper):
+    """See `sweeps.sweeper.GridSweeper`."""
+
+
+class LocalLauncher(launcher.LocalLauncher):
+    """See `sweeps.launcher.LocalLauncher`."""
+
+
+class SlurmLauncher(launcher.SlurmLauncher):
+    """See `sweeps.launcher.SlurmLauncher`."""
+
+
+for site in (Local, Slurm):
+    ConfigStore.instance().store(group="schema/launcher", name=site.kind, node=site)
+    ConfigStore.instance().store(group="hydra/launcher", name=f"sweeps_{site.kind}", node=site)  # for any other app

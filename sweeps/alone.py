@@ -1,0 +1,116 @@
+"""Jobs of an app that offers no batched execution: its task function, called for one config after another."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import cloudpickle
+from hydra._internal.callbacks import Callbacks
+from hydra.conf import HydraConf
+from hydra.core.singleton import Singleton
+from hydra.core.utils import JobStatus, run_job, setup_globals
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import OmegaConf
+
+from sweeps.files import read_json, write_json
+from sweeps.job import ERROR_FILE
+
+__all__ = ["TaskCall", "value_of"]
+
+_HYDRA = OmegaConf.structured(HydraConf, flags={"struct": False})
+
+VALUE_FILE = "returned.json"
+"""Where a call leaves what it returned, in the folder of its job."""
+
+
+class TaskCall:
+    """A call of a task function. Its result is that it returned; what it returned is kept if JSON can hold it."""
+
+    cost = 60.0  # nothing is known of it
+    memory_gb = 0.0
+    name = ""
+    named_by = ()
+
+    task_function: ClassVar[Any]
+
+    @classmethod
+    def frozen(cls, task_function: TaskFunction) -> bytes:
+        """Return a task function, with what Hydra knows in this process, as a worker takes it up by `thaw`."""
+        return cloudpickle.dumps((task_function, Singleton.get_state()))  # type: ignore[no-any-return]
+
+    @classmethod
+    def thaw(cls, frozen: bytes) -> None:
+        """Make this the task function that is called."""
+        function, state = cloudpickle.loads(frozen)
+        Singleton.set_state(state)
+        cls.task_function = staticmethod(function)
+
+    def __init__(self, config: Mapping[str, Any]) -> None:
+        self.config = config
+        self.settings: Mapping[str, Any] = {}
+
+    @property
+    def wanted(self) -> Sequence[str]:
+        """The hash of its config."""
+        app = {key: value for key, value in self.config.items() if key != "hydra"}
+        return [hashlib.sha256(json.dumps(app, sort_keys=True, default=repr).encode()).hexdigest()[:16]]
+
+    @staticmethod
+    def held(folder: Path) -> Mapping[str, tuple[str, str]]:
+        """Return which call has returned."""
+        returned = read_json(folder / VALUE_FILE)
+        return {} if returned is None else {returned["key"]: ("done", "")}
+
+    @classmethod
+    def run_together(
+        cls,
+        jobs: Sequence[Self],
+        folders: Sequence[Path],
+        *,
+        stop: Callable[[], bool],
+        done: Callable[[float], None],
+        **_: Any,
+    ) -> None:
+        """Call the task function for one job after another."""
+        setup_globals()
+        for job, folder in zip(jobs, folders, strict=True):
+            if stop():
+                return
+            if job.wanted[0] not in cls.held(folder):
+                job._call(folder)
+            done(job.cost)
+
+    def _call(self, folder: Path) -> None:
+        config = OmegaConf.create(dict(self.config))
+        config.hydra = OmegaConf.merge(_HYDRA, self.config["hydra"])
+        context = HydraContext(config_loader=None, callbacks=Callbacks(config))  # type: ignore[arg-type]
+        done = run_job(
+            hydra_context=context,
+            task_function=self.task_function,
+            config=config,
+            job_dir_key="hydra.sweep.dir",
+            job_subdir_key="hydra.sweep.subdir",
+        )
+        if done.status is JobStatus.COMPLETED:
+            (folder / ERROR_FILE).unlink(missing_ok=True)
+            write_json(folder / VALUE_FILE, {"key": self.wanted[0], "value": _kept(done._return_value)})
+        else:
+            (folder / ERROR_FILE).write_text("".join(traceback.format_exception(done._return_value)))
+
+
+def value_of(folder: Path) -> Any:
+    """Return what the call in a folder returned, None for a job of another kind."""
+    returned = read_json(folder / VALUE_FILE)
+    return None if returned is None else returned["value"]
+
+
+def _kept(value: Any) -> Any:
+    try:
+        return json.loads(json.dumps(value))
+    except (TypeError, ValueError):
+        return None

@@ -1,0 +1,160 @@
+"""`python -m sweeps status|wait|cancel|resume DIR` and `python -m sweeps plan COMMAND`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shlex
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from rich.console import Console
+from rich.live import Live
+
+from sweeps import code, report, summary
+from sweeps.launch import Launch, wait
+from sweeps.sites import SITES, Site
+from sweeps.sweep import DONE, MISSING, Sweep
+
+__all__ = ["main"]
+
+REFRESH = 2.0
+"""Seconds between two looks of status --watch."""
+
+EXIT_INCOMPLETE = 1
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Return the exit status: 0; 1 if points are failed or missing (status, wait, resume); 2 for a bad command."""
+    options = _parser().parse_args(arguments)
+    try:
+        return int(options.run(options))
+    except ValueError as error:
+        print(error, file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+
+
+def status(options: argparse.Namespace) -> int:
+    """Print how the jobs of a sweep stand."""
+    console = Console()
+    sweep = Sweep.open(options.folder)
+    if options.json:
+        print(report.as_json(sweep))
+    elif options.watch:
+        with Live(console=console, auto_refresh=False) as display:
+            while True:
+                display.update(report.as_table(Sweep.open(options.folder)), refresh=True)
+                if not sweep.live():
+                    break
+                time.sleep(REFRESH)
+    else:
+        console.print(report.as_table(sweep), soft_wrap=True, highlight=False)
+    return _exit_status(sweep)
+
+
+def wait_for(options: argparse.Namespace) -> int:
+    """Return when nothing of a sweep is queued or running."""
+    sweep = Sweep.open(options.folder)
+    wait(sweep, Console())
+    return _summed_up(sweep)
+
+
+def cancel(options: argparse.Namespace) -> int:
+    """End what is queued or running; it is saved first."""
+    sweep = Sweep.open(options.folder)
+    told = 0
+    for kind, site in SITES.items():
+        mine = [each for each in sweep.submissions if each.site == kind]
+        told += site.cancel(mine) if mine else 0
+    print(f"{told} tasks told to save and leave; python -m sweeps resume {shlex.quote(str(sweep.folder))} goes on")
+    return 0
+
+
+def resume(options: argparse.Namespace) -> int:
+    """Submit what is neither done nor queued nor running, as it was submitted last, and wait unless detached."""
+    sweep, console = Sweep.open(options.folder), Console()
+    site = _site(sweep, options.change)
+    last = sweep.submissions[-1] if sweep.submissions else None
+    changed = code.changed(last.code) if last else []
+    if changed:
+        files = f"{changed[0]} and {len(changed) - 1} more files" if len(changed) > 1 else changed[0]
+        console.print(f"the code as it is now is taken: {files} changed", highlight=False, soft_wrap=True)
+    launch = Launch.again(sweep, site)
+    with sweep.locked():
+        submission = launch.submit(lost=options.lost)
+    tasks = 0 if submission is None else len(submission.packs)
+    console.print(f"{sum(map(len, submission.packs)) if submission else 0} points handed out in {tasks} tasks")
+    if site.detach:
+        return 0
+    launch.attend(console)
+    return _summed_up(sweep)
+
+
+def plan(options: argparse.Namespace) -> int:
+    """Run a command of a sweep that only tells what it would launch."""
+    if not options.command:
+        raise ValueError("name the command: python -m sweeps plan python -m condense -m experiment=quickstart")
+    command = [*options.command, "hydra.sweeper.plan=true"]
+    os.execvp(command[0], command)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m sweeps", description="Look after the sweep in a folder.")
+    commands = parser.add_subparsers(required=True, metavar="status|wait|cancel|resume|plan")
+
+    def command(name: str, run: Callable[[argparse.Namespace], int]) -> argparse.ArgumentParser:
+        made = commands.add_parser(name, help=run.__doc__, description=run.__doc__)
+        made.set_defaults(run=run)
+        if name != "plan":
+            made.add_argument(
+                "folder", type=Path, metavar="DIR", help="the sweep's folder, such as multirun/quickstart"
+            )
+        return made
+
+    seen = command("status", status)
+    seen.add_argument("--watch", action="store_true", help="go on looking until nothing is queued or running")
+    seen.add_argument("--json", action="store_true", help="print it for programs")
+    command("wait", wait_for)
+    command("cancel", cancel)
+    again = command("resume", resume)
+    again.add_argument("change", nargs="*", metavar="key=value", help="a parameter of hydra.launcher to change")
+    again.add_argument("--lost", action="store_true", help="take what seems queued or running for lost")
+    planned = command("plan", plan)
+    planned.add_argument("command", nargs=argparse.REMAINDER, help="python -m condense -m experiment=quickstart")
+    return parser
+
+
+def _site(sweep: Sweep, changes: Sequence[str]) -> Site:
+    """Return the site of the last submission, with parameters changed: key=value, or hydra/launcher=slurm."""
+    given = {key.removeprefix("hydra.launcher."): value for key, _, value in (line.partition("=") for line in changes)}
+    last = sweep.submissions[-1] if sweep.submissions else None
+    kind = given.pop("hydra/launcher", last.site if last else "local")
+    if kind not in SITES:
+        raise ValueError(f"hydra/launcher={kind} is not known: {', '.join(SITES)}")
+    parameters = dict(last.parameters) if last and last.site == kind else {"job": sweep.job}
+    schema, changed = OmegaConf.structured(SITES[kind]), [f"{key}={value}" for key, value in given.items()]
+    try:
+        merged = OmegaConf.merge(schema, parameters, OmegaConf.from_dotlist(changed))
+    except OmegaConfBaseException as error:
+        known = ", ".join(each.name for each in fields(SITES[kind]) if not each.name.startswith("_"))
+        raise ValueError(f"{error}\nparameters of hydra/launcher={kind}: {known}") from error
+    plain: Any = OmegaConf.to_container(merged, resolve=True)
+    return SITES[kind].read(plain)
+
+
+def _exit_status(sweep: Sweep) -> int:
+    return EXIT_INCOMPLETE if any(each.state in ("failed", MISSING) for each in sweep.look()) else 0
+
+
+def _summed_up(sweep: Sweep) -> int:
+    standings = sweep.look()
+    summary.show(sweep.folder, standings, sweep.commands(), Console())
+    return 0 if all(each.state == DONE for each in standings) else EXIT_INCOMPLETE

@@ -1,0 +1,48 @@
+"""The .hydra folder of a job: the same content as Hydra writes, without composing the config anew for each."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from sweeps.files import write
+from sweeps.order import Order
+from sweeps.text import quoted
+
+__all__ = ["hydra_node", "write_hydra_files"]
+
+_Dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+
+
+def hydra_node(shared: Mapping[str, Any], order: Order, sweep: Path, job_id: str) -> dict[str, Any]:
+    """Return the hydra node of a job's config: what all jobs of a submission share, and what is this job's own."""
+    node = copy.deepcopy(dict(shared))
+    folder = node["sweep"]["dir"]
+    node["sweep"]["subdir"] = order.name
+    node["overrides"]["task"] = list(order.overrides)
+    node["overrides"]["hydra"] += [f"hydra.sweep.dir={quoted(folder)}", f"hydra.sweep.subdir={quoted(order.name)}"]
+    node["job"] |= {"id": job_id, "num": order.number}
+    if "override_dirname" in node["job"]:
+        node["job"]["override_dirname"] = _dirname(order, node["job"]["config"]["override_dirname"])
+    node["runtime"] |= {"choices": dict(order.choices), "output_dir": str(sweep / order.name)}
+    return node
+
+
+def write_hydra_files(folder: Path, config: Mapping[str, Any], hydra: Mapping[str, Any]) -> None:
+    """Write config.yaml, hydra.yaml and overrides.yaml where Hydra does."""
+    if hydra["output_subdir"] is None:
+        return
+    contents = {"config": dict(config), "hydra": {"hydra": hydra}, "overrides": hydra["overrides"]["task"]}
+    for name, content in contents.items():
+        text = yaml.dump(content, Dumper=_Dumper, sort_keys=False, allow_unicode=True)
+        write(folder / hydra["output_subdir"] / f"{name}.yaml", text)
+
+
+def _dirname(order: Order, style: Mapping[str, Any]) -> str:
+    pairs = sorted(line.split("=", 1) for line in order.overrides)
+    kept = [style["kv_sep"].join(pair) for pair in pairs if pair[0] not in style["exclude_keys"]]
+    return str(style["item_sep"].join(kept))

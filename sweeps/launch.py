@@ -1,0 +1,153 @@
+"""Launching: what a sweep lacks and nobody works on, in packs, at a site; and watching over it to its end."""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from rich.console import Console
+
+from sweeps.order import Order
+from sweeps.packing import check_memory
+from sweeps.progress import watched
+from sweeps.sites import Site, SubmissionError
+from sweeps.submission import Submission
+from sweeps.sweep import MISSING, NoSweepError, Sweep
+
+__all__ = ["Launch", "wait"]
+
+
+@dataclass
+class Launch:
+    """A sweep, the site that is to compute it, and what its jobs share of Hydra's own config."""
+
+    sweep: Sweep
+    site: Site
+    hydra: Mapping[str, Any] = field(repr=False)
+    task: bytes | None = field(default=None, repr=False)
+    place: Mapping[str, Any] = field(default_factory=dict, repr=False)  # where workers start, if not from here
+
+    @classmethod
+    def again(cls, sweep: Sweep, site: Site) -> Launch:
+        """Return a launch of what a sweep lacks, as it was submitted last, whatever folder this process is in.
+
+        Raises:
+            NoSweepError: one of Hydra's own launchers ran it; they leave nothing to go by.
+        """
+        if not sweep.submissions:
+            raise NoSweepError(
+                f"{sweep.folder} was launched without hydra/launcher=local or slurm: "
+                "the command that made it, run again, computes what is missing"
+            )
+        last = sweep.submissions[-1]
+        place = {"cwd": last.cwd, "path": last.path, "files": list(last.code)}
+        return cls(sweep, site, last.hydra, last.task if sweep.job is None else None, place)
+
+    def submit(self, lost: bool = False) -> Submission | None:
+        """Hand out what lacks results and nobody works on; None if that is nothing. The sweep's lock must be held.
+
+        Args:
+            lost: whether what seems queued or running is handed out too.
+
+        Raises:
+            NotEnoughMemoryError: a job is too large; nothing is handed out.
+            SubmissionError: the site refused.
+        """
+        standings = self.sweep.look({} if lost else None)
+        todo = self.sweep.undone(standings)
+        check_memory(todo, self.site.memory_gb)
+        if not todo:
+            return None
+        suspects = {each.name for each in standings if each.killed} if self.site.at_once is None else set()
+        alone = [[order] for order in todo if order.name in suspects]
+        return self._hand_out([*self.site.packs([order for order in todo if order.name not in suspects]), *alone])
+
+    def _hand_out(self, packs: Sequence[Sequence[Order]], alone: bool = False) -> Submission:
+        submission = Submission.create(
+            self.sweep.folder,
+            packs,
+            site=self.site.kind,
+            parameters=asdict(self.site),
+            job=self.sweep.job,
+            hydra=self.hydra,
+            task=self.task,
+            alone=alone,
+            **self.place,
+        )
+        try:
+            self.site.start(submission)
+        except SubmissionError as error:
+            submission.keep(error.handed_out)
+            raise
+        return submission
+
+    def attend(self, console: Console) -> None:
+        """Wait until no pack of the sweep lives and nothing is left to hand out.
+
+        What another process had and left undone is taken over; a job whose worker was killed has one more try, alone.
+        An interrupt ends what this process has handed out, if the site is such, lets it save, and goes on up.
+        """
+        try:
+            wait(self.sweep, console)
+            while self._once_more(console):
+                wait(self.sweep, console)
+        except KeyboardInterrupt:
+            if self.site.ends_with_launcher:
+                self.site.cancel(self._own)
+                _until_gone(self.sweep)
+            raise
+
+    def _once_more(self, console: Console) -> bool:
+        """Hand out what others left undone, or else what lost its worker; return whether there was any."""
+        with self.sweep.locked():
+            standings = self.sweep.look()
+            own = {name for each in self._own for pack in each.packs for name in pack}
+            orders = self.sweep.undone(standings, [MISSING])
+            others = [order for order in orders if order.name not in own]
+            killed = {each.name for each in standings if each.killed and not self._was_alone(each.name)}
+            alone = [[order] for order in orders if order.name in killed][: self.site.at_once]
+            if others:
+                self._hand_out(self.site.packs(others))
+            elif alone:
+                told = f"{len(killed)} points lost their worker: once more, each in a process of its own"
+                console.print(told, highlight=False)
+                self._hand_out(alone, alone=True)
+            return bool(others or alone)
+
+    @property
+    def _own(self) -> list[Submission]:
+        """What this process has handed out."""
+        here = os.getpid(), socket.gethostname()
+        return [each for each in self.sweep.submissions if (each.pid, each.host) == here]
+
+    def _was_alone(self, name: str) -> bool:
+        last = [each for each in self.sweep.submissions if any(name in pack for pack in each.packs)][-1]
+        return last.alone
+
+
+def wait(sweep: Sweep, console: Console) -> None:
+    """Return when no pack of the sweep lives; show the progress meanwhile."""
+    live = sweep.live()
+    if not live:
+        return
+    standings = sweep.look(live)
+    left, before, patience = sweep.left(standings), _done(sweep), sweep.patience
+    with watched(lambda: left - (_done(sweep) - before), sweep.total, console, patience):
+        while sweep.live():
+            time.sleep(patience)
+
+
+def _done(sweep: Sweep) -> float:
+    """Return the cost of what workers have put on disk, as they say."""
+    words = [each.word(k) for each in sweep.submissions for k in range(len(each.packs))]
+    return sum(word.before + word.done for word in words if word is not None)
+
+
+def _until_gone(sweep: Sweep, seconds: float = 15.0) -> None:
+    deadline = time.monotonic() + seconds
+    while sweep.live() and time.monotonic() < deadline:
+        time.sleep(0.1)

@@ -1,0 +1,141 @@
+"""Hydra's side of launching: `hydra/launcher=local` and `hydra/launcher=slurm`."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.utils import JobReturn, JobStatus, setup_globals
+from hydra.errors import ConfigCompositionException, HydraException
+from hydra.plugins.launcher import Launcher
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig, OmegaConf, open_dict
+from rich.console import Console
+
+from sweeps.alone import TaskCall, value_of
+from sweeps.launch import Launch
+from sweeps.order import Order
+from sweeps.plan import plain_hydra
+from sweeps.sites import Local, Site, Slurm
+from sweeps.submission import Submission
+from sweeps.sweep import DONE, Standing, Sweep, job_class
+from sweeps.text import program
+
+__all__ = ["LocalLauncher", "PackLauncher", "SlurmLauncher"]
+
+
+class PackLauncher(Launcher):
+    """Computes many jobs in one process, as one batch where the app offers that (`hydra.launcher.job`)."""
+
+    site_class: ClassVar[type[Site]]
+
+    def __init__(self, **parameters: Any) -> None:
+        plain = OmegaConf.to_container(OmegaConf.create(parameters), resolve=True)
+        try:
+            self.site = self.site_class(**plain)  # type: ignore[arg-type]
+        except ValueError as error:
+            raise ConfigCompositionException(str(error)) from error
+        self.console = Console()
+
+    def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+        """Keep what Hydra hands over."""
+        self._context, self._config, self._task_function = hydra_context, config, task_function
+
+    def run(self, sweep: Sweep, hydra: Mapping[str, Any]) -> None:
+        """Compute what a sweep lacks; with detach=true only hand it out.
+
+        Raises:
+            ConfigCompositionException: it cannot be handed out; the message says why.
+        """
+        task = TaskCall.frozen(self._task_function) if sweep.job is None else None
+        launch = Launch(sweep, self.site, hydra, task)
+        try:
+            with sweep.locked():
+                submission = launch.submit()
+            if self.site.detach:
+                self._tell(sweep, submission)
+            else:
+                launch.attend(self.console)
+        except ValueError as error:
+            raise ConfigCompositionException(str(error)) from error
+
+    def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
+        """Compute jobs for a sweeper of Hydra's or another's."""
+        setup_globals()
+        configs = [self._compose(lines, initial_job_idx + k) for k, lines in enumerate(job_overrides)]
+        orders = [_order(self.site.job, config) for config in configs]
+        sweep = Sweep(Path(self._config.hydra.sweep.dir), self.site.job, program(), orders)
+        with sweep.locked():
+            sweep.keep()
+        self.run(sweep, plain_hydra(configs[0]))
+        standings = {each.name: each for each in sweep.look()}
+        return [_returned(sweep, order, standings[order.name]) for order in orders]
+
+    def _compose(self, lines: Sequence[str], number: int) -> DictConfig:
+        config = self._context.config_loader.load_sweep_config(self._config, list(lines))
+        with open_dict(config):
+            config.hydra.job.id = str(number)
+            config.hydra.job.num = number
+        return config
+
+    def _tell(self, sweep: Sweep, submission: Submission | None) -> None:
+        folder = shlex.quote(str(sweep.folder))
+        if submission is None:
+            self.console.print("nothing to hand out", highlight=False)
+        else:
+            points, tasks = sum(map(len, submission.packs)), len(submission.packs)
+            self.console.print(f"{points} points handed out in {tasks} tasks; this command is done", highlight=False)
+        for what in ("status", "wait"):
+            self.console.print(f"  python -m sweeps {what} {folder}", highlight=False, soft_wrap=True)
+
+
+class LocalLauncher(PackLauncher):
+    """hydra/launcher=local: workers on this machine."""
+
+    site_class = Local
+
+
+class SlurmLauncher(PackLauncher):
+    """hydra/launcher=slurm: the tasks of job arrays."""
+
+    site_class = Slurm
+
+
+def _order(job: str | None, config: DictConfig) -> Order:
+    """Return the order of a fully composed config."""
+    outer = HydraConfig.instance().cfg
+    HydraConfig.instance().set_config(config)  # for ${hydra:...} in the app's config
+    try:
+        name = str(config.hydra.sweep.subdir)
+        app = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
+        OmegaConf.set_struct(app, False)
+        plain: Any = OmegaConf.to_container(app, resolve=True, enum_to_str=True)
+        made = job_class(job)(plain)
+    except ValueError as error:
+        raise ConfigCompositionException(str(error)) from error
+    finally:
+        HydraConfig.instance().cfg = outer
+    hydra = plain_hydra(config)
+    return Order.of(
+        made,
+        name=name,
+        overrides=tuple(hydra["overrides"]["task"]),
+        config=plain,
+        number=hydra["job"]["num"],
+        choices=hydra["runtime"]["choices"],
+    )
+
+
+def _returned(sweep: Sweep, order: Order, standing: Standing) -> JobReturn:
+    """Return what Hydra's sweepers are told of a job."""
+    returned = JobReturn(overrides=order.overrides, cfg=OmegaConf.create(dict(order.config)))
+    returned.working_dir = str(sweep.folder / order.name)
+    if standing.state == DONE:
+        returned.status, returned.return_value = JobStatus.COMPLETED, value_of(sweep.folder / order.name)
+    else:
+        returned.status = JobStatus.FAILED
+        returned.return_value = HydraException(f"{order.name} is {standing.state}: {standing.reason}".rstrip(": "))
+    return returned

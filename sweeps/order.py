@@ -1,0 +1,49 @@
+"""An order: a job as it was when it was submitted, with all that a worker needs to compute it anywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from sweeps.job import Job
+
+__all__ = ["Order", "merged"]
+
+
+@dataclass(frozen=True)
+class Order:
+    """One job, frozen. Its config is resolved, so neither conf/ nor the environment can change it afterwards."""
+
+    name: str  # of its folder, below the sweep's
+    overrides: tuple[str, ...]
+    config: Mapping[str, Any] = field(repr=False)
+    wanted: tuple[str, ...] = field(repr=False)  # the keys of its results
+    cost: float = 1.0  # seconds, about
+    memory_gb: float = 0.0
+    number: int = 0  # hydra.job.num
+    choices: Mapping[str, Any] = field(default_factory=dict, repr=False)  # hydra.runtime.choices
+
+    @classmethod
+    def of(cls, job: Job, **fields: Any) -> Order:
+        """Return the order of a job."""
+        return cls(wanted=tuple(job.wanted), cost=job.cost, memory_gb=job.memory_gb, **fields)
+
+    @classmethod
+    def read(cls, plain: Mapping[str, Any]) -> Order:
+        """Return the order of its plain form."""
+        lists = {key: tuple(plain[key]) for key in ("overrides", "wanted")}
+        return cls(**{**plain, **lists})
+
+    def plain(self) -> dict[str, Any]:
+        """Return it in plain containers."""
+        return asdict(self)
+
+
+def merged(old: Iterable[Order], new: Sequence[Order]) -> list[Order]:
+    """Return all orders of a sweep: an old one stays as long as it wants a result that no new one of its name wants."""
+    wanted: dict[str, set[str]] = {}
+    for order in new:
+        wanted.setdefault(order.name, set()).update(order.wanted)
+    kept = [order for order in old if not set(order.wanted) <= wanted.get(order.name, set())]
+    return [*kept, *new]

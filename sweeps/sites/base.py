@@ -1,0 +1,98 @@
+"""What a site is asked: to make packs, to start them, to say which live, and to end them."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+from sweeps.order import Order
+from sweeps.submission import Submission
+
+__all__ = ["QUEUED", "RUNNING", "Live", "Site", "SubmissionError"]
+
+QUEUED, RUNNING = "queued", "running"
+
+Live = Mapping[tuple[Path, int], str]
+"""What is known to be queued or running: (a submission's folder, number of a pack) -> state; the rest is over."""
+
+SILENCE = 120.0
+"""Seconds without a sign of life after which a worker that cannot be asked for counts as dead."""
+
+
+class SubmissionError(ValueError):
+    """A site refused; the message has its words.
+
+    Args:
+        handed_out: how many packs it took before, the first ones.
+    """
+
+    def __init__(self, handed_out: int, message: str) -> None:
+        super().__init__(message)
+        self.handed_out = handed_out
+
+
+@dataclass
+class Site(ABC):
+    """The parameters that all sites share; their names are those of hydra.launcher."""
+
+    _target_: str = ""
+    job: str | None = None  # makes a job of a config, see sweeps/job.py; null: jobs run one after another
+    detach: bool = False  # submit, say how to follow, and return
+    mem_gb: float | None = None  # memory of a worker
+    checkpoint_minutes: float = 5.0  # between two states of long work
+
+    kind: ClassVar[str]
+    patience: ClassVar[float]
+    """Seconds between two looks at what lives."""
+    ends_with_launcher: ClassVar[bool]
+    """Whether an interrupt of the process that waits for the packs ends them too."""
+
+    def __post_init__(self) -> None:
+        self.require("checkpoint_minutes", self.checkpoint_minutes > 0, "a number above 0")
+        self.require("mem_gb", self.mem_gb is None or self.mem_gb > 0, "a number above 0, or null")
+
+    def require(self, key: str, fine: bool, allowed: str) -> None:
+        """Raise ValueError unless a parameter is fine."""
+        if not fine:
+            raise ValueError(f"hydra.launcher.{key} = {getattr(self, key)!r} is not allowed: {allowed}")
+
+    @classmethod
+    def read(cls, plain: Mapping[str, Any]) -> Self:
+        """Return the site of its parameters; those of a later version are left out."""
+        known = {each.name for each in fields(cls)}
+        return cls(**{key: value for key, value in plain.items() if key in known})
+
+    @property
+    def memory_gb(self) -> float | None:
+        """What a worker may take, None where nothing is known."""
+        return self.mem_gb
+
+    @property
+    @abstractmethod
+    def at_once(self) -> int | None:
+        """How many packs may be handed out at once; None: any number, the site has a queue."""
+
+    @abstractmethod
+    def packs(self, orders: Sequence[Order]) -> list[list[Order]]:
+        """Return the orders in packs."""
+
+    @abstractmethod
+    def start(self, submission: Submission) -> None:
+        """Hand out the packs of a submission.
+
+        Raises:
+            SubmissionError: the site refused, with its own words; packs handed out before stay so.
+        """
+
+    @classmethod
+    @abstractmethod
+    def live(cls, submissions: Sequence[Submission]) -> Live:
+        """Return which packs are queued or running."""
+
+    @classmethod
+    @abstractmethod
+    def cancel(cls, submissions: Sequence[Submission]) -> int:
+        """End what is queued or running, and return how many packs were told."""

@@ -1,0 +1,153 @@
+"""This machine: a few workers of its own, which outlive the process that starts them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import psutil
+
+from sweeps.files import read_json, write_json
+from sweeps.order import Order
+from sweeps.packing import balanced
+from sweeps.sites.base import RUNNING as ALIVE
+from sweeps.sites.base import SILENCE, Live, Site
+from sweeps.submission import RUNNING, Submission
+
+__all__ = ["Local"]
+
+_CHILDREN: list[subprocess.Popen[bytes]] = []
+"""Workers started here, so that those that end are waited for and leave no zombies."""
+
+
+@dataclass
+class Local(Site):
+    """hydra/launcher=local."""
+
+    _target_: str = "hydra_plugins.condense_sweeps.LocalLauncher"
+    workers: int | None = None  # processes; null: one per GPU, else one
+    cpus_per_task: int | None = None  # threads of each; null: its share of the cores
+
+    kind: ClassVar[str] = "local"
+    patience: ClassVar[float] = 0.25
+    ends_with_launcher: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for key in ("workers", "cpus_per_task"):
+            value = getattr(self, key)
+            self.require(key, value is None or value >= 1, "an integer, 1 or above, or null")
+
+    @property
+    def at_once(self) -> int:
+        """The number of workers."""
+        return self.workers or len(_gpus()) or 1
+
+    @property
+    def memory_gb(self) -> float:
+        """mem_gb, else a worker's share of nine tenths of the memory."""
+        return self.mem_gb or 0.9e-9 * _memory() / self.at_once
+
+    def packs(self, orders: Sequence[Order]) -> list[list[Order]]:
+        """Return one pack a worker."""
+        return balanced(orders, self.at_once)
+
+    def start(self, submission: Submission) -> None:
+        """Start a worker for every pack, in a session of its own: it ends with its work, not with this terminal."""
+        gpus = _gpus()
+        for k in range(len(submission.packs)):
+            env = os.environ | _threads(self.cpus_per_task or max(1, _cores() // self.at_once))
+            if gpus:
+                env["CUDA_VISIBLE_DEVICES"] = gpus[k % len(gpus)]
+            command = [sys.executable, "-m", "sweeps.worker", str(submission.folder), str(k)]
+            with submission.log(k).open("ab") as log:
+                worker = subprocess.Popen(
+                    command, env=env, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+                )
+            _CHILDREN.append(worker)
+            write_json(_start_file(submission, k), _identity(worker.pid))
+
+    @classmethod
+    def live(cls, submissions: Sequence[Submission]) -> Live:
+        """Return the packs whose worker is alive, or was lately on another machine."""
+        _CHILDREN[:] = [child for child in _CHILDREN if child.poll() is None]
+        packs = [(each, k) for each in submissions for k in range(len(each.packs))]
+        return {(each.folder, k): ALIVE for each, k in packs if _alive(each, k)}
+
+    @classmethod
+    def cancel(cls, submissions: Sequence[Submission]) -> int:
+        """Tell the workers on this machine to save and leave."""
+        workers = [_process(each, k) for each in submissions for k in range(len(each.packs))]
+        alive = [worker for worker in workers if worker is not None]
+        for worker in alive:
+            worker.send_signal(signal.SIGTERM)
+        return len(alive)
+
+
+def _alive(submission: Submission, k: int) -> bool:
+    word = submission.word(k)
+    if word is not None and word.phase != RUNNING:
+        return False
+    if submission.host != os.uname().nodename:
+        return word is not None and submission.heard(k) < SILENCE
+    return _process(submission, k) is not None
+
+
+def _process(submission: Submission, k: int) -> psutil.Process | None:
+    """Return the worker of a pack if it runs on this machine."""
+    start = read_json(_start_file(submission, k))
+    if start is None or submission.host != os.uname().nodename:
+        return None
+    try:
+        process = psutil.Process(start["pid"])
+        same = abs(process.create_time() - start["created"]) < 1 and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return None
+    return process if same else None
+
+
+def _start_file(submission: Submission, k: int) -> Path:
+    return submission.folder / f"{k:03d}.start.json"
+
+
+def _identity(pid: int) -> dict[str, Any]:
+    """Return a pid with the time its process was made: the number alone may be another process later."""
+    try:
+        return {"pid": pid, "created": psutil.Process(pid).create_time()}
+    except psutil.Error:
+        return {"pid": pid, "created": 0.0}
+
+
+def _threads(count: int) -> Mapping[str, str]:
+    return {key: str(count) for key in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0))
+
+
+def _gpus() -> list[str]:
+    """Return the GPUs that this process may use."""
+    chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if chosen is not None:
+        return [gpu for gpu in chosen.split(",") if gpu]
+    if shutil.which("nvidia-smi") is None:
+        return []
+    told = subprocess.run(["nvidia-smi", "--list-gpus"], capture_output=True, text=True, check=False)
+    return [str(k) for k in range(len(told.stdout.splitlines()))]
+
+
+def _memory() -> int:
+    """Return the bytes this process may use: the machine's, or the limit of its control group."""
+    limits = [psutil.virtual_memory().total]
+    for file in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
+        text = Path(file).read_text().strip() if Path(file).exists() else ""
+        limits += [int(text)] if text.isdigit() else []
+    return min(limits)

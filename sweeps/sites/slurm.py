@@ -1,0 +1,237 @@
+"""Slurm: packs as the tasks of job arrays, submitted through submitit; asked through squeue and scontrol alone."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar, NamedTuple
+
+from submitit.core.utils import FailedJobError, FailedSubmissionError
+from submitit.slurm.slurm import SlurmExecutor
+
+from sweeps.order import Order
+from sweeps.packing import balanced, packs_for
+from sweeps.sites.base import QUEUED, RUNNING, SILENCE, Live, Site, SubmissionError
+from sweeps.submission import AGAIN, ENDED, REFUSED, Submission
+from sweeps.submission import RUNNING as AT_WORK
+
+__all__ = ["QueueEntry", "Slurm", "max_array_size", "read_queue"]
+
+FORMAT = "%i|%T|%o"
+"""What squeue prints of a task: its id, its state, and the script, whose folder tells the submission."""
+
+WAITING = {"PENDING", "CONFIGURING", "REQUEUED", "REQUEUE_HOLD", "REQUEUE_FED", "SPECIAL_EXIT", "RESV_DEL_HOLD"}
+"""The states before a task runs, https://slurm.schedmd.com/job_state_codes.html."""
+
+OVER = {"COMPLETED", "FAILED", "CANCELLED", "TIMEOUT", "OUT_OF_MEMORY", "NODE_FAIL", "BOOT_FAIL", "DEADLINE"}
+"""The states after it. Any other is a task that runs."""
+
+DEFAULT_MAX_ARRAY_SIZE = 1001
+
+PAUSES = (0.0, 1.0, 4.0)
+"""Seconds before each attempt to ask Slurm something."""
+
+OURS = ("_target_", "job", "detach", "checkpoint_minutes", "points_per_task", "minutes_per_task", "retries")
+"""The parameters that sbatch knows nothing of."""
+
+SUBMITIT_NAMES = {"name": "job_name", "timeout_min": "time"}
+"""Those that hydra-submitit-launcher, whose names ours are, calls otherwise than submitit."""
+
+
+@dataclass
+class Slurm(Site):
+    """hydra/launcher=slurm. Parameters without a comment are sbatch's, https://slurm.schedmd.com/sbatch.html."""
+
+    _target_: str = "hydra_plugins.condense_sweeps.SlurmLauncher"
+    points_per_task: int | None = None  # jobs of a pack; null: as minutes_per_task says
+    minutes_per_task: float = 20.0  # about; by the estimated cost of the jobs
+    retries: int = 20  # how often a task that was told to make way is queued again
+    timeout_min: int = 60  # time limit
+    cpus_per_task: int | None = None
+    gpus_per_node: int | None = None  # of a task: tasks are jobs of one node
+    gpus_per_task: int | None = None
+    cpus_per_gpu: int | None = None
+    mem_per_gpu: str | None = None
+    mem_per_cpu: str | None = None
+    name: str = "sweep"
+    partition: str | None = None
+    qos: str | None = None
+    account: str | None = None
+    constraint: str | None = None
+    exclude: str | None = None
+    nodelist: str | None = None
+    gres: str | None = None
+    comment: str | None = None
+    dependency: str | None = None
+    signal_delay_s: int = 120  # SIGUSR2 this long before the limit: time to save
+    array_parallelism: int = 256  # tasks of an array at the same time
+    setup: list[str] = field(default_factory=list)  # commands before the worker: module load .., source ..
+    srun_args: list[str] = field(default_factory=list)
+    additional_parameters: dict[str, Any] = field(default_factory=dict)  # any other option of sbatch
+
+    kind: ClassVar[str] = "slurm"
+    patience: ClassVar[float] = 5.0
+    ends_with_launcher: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for key in ("points_per_task", "timeout_min", "array_parallelism"):
+            value = getattr(self, key)
+            self.require(key, value is None or value >= 1, "an integer, 1 or above")
+        self.require("minutes_per_task", self.minutes_per_task > 0, "a number above 0")
+        self.require("retries", self.retries >= 0, "an integer, 0 or above")
+        limit = 60 * self.timeout_min
+        self.require("signal_delay_s", 0 <= self.signal_delay_s < limit, f"below the time limit, {limit} s")
+
+    @property
+    def at_once(self) -> None:
+        """Slurm has a queue."""
+
+    def packs(self, orders: Sequence[Order]) -> list[list[Order]]:
+        """Return packs of so many points, or of about so many minutes."""
+        return balanced(orders, packs_for(orders, self.points_per_task, self.minutes_per_task))
+
+    def start(self, submission: Submission) -> None:
+        """Submit the packs, in as many arrays as MaxArraySize asks for."""
+        if "%" in str(submission.folder):
+            raise SubmissionError(0, f"{submission.folder}: Slurm reads % as a pattern; choose another hydra.sweep.dir")
+        size = max_array_size(_ask("scontrol", "show", "config"))
+        for first in range(0, len(submission.packs), size):
+            count = min(size, len(submission.packs) - first)
+            try:
+                self._executor(_array_folder(submission, first)).submit_tasks(_command(submission, first), count)
+            except (FailedJobError, FailedSubmissionError, RuntimeError) as error:
+                told = f"sbatch refused after {first} of {len(submission.packs)} tasks: {str(error).strip()}"
+                raise SubmissionError(first, f"{told}\nThe same command again submits what is missing") from error
+
+    def _executor(self, folder: Path) -> _Executor:
+        own = {key: value for key, value in asdict(self).items() if key not in OURS}
+        parameters: dict[str, Any] = {SUBMITIT_NAMES.get(key, key): value for key, value in own.items()}
+        mem_gb = parameters.pop("mem_gb")
+        parameters["mem"] = None if mem_gb is None else f"{round(1024 * mem_gb)}M"
+        if self.cpus_per_task is not None:  # from Slurm 22.05 on srun does not take it from sbatch
+            parameters["srun_args"] = [f"--cpus-per-task={self.cpus_per_task}", *self.srun_args]
+        parameters["additional_parameters"] = {"requeue": True, **self.additional_parameters}
+        executor = _Executor(folder=folder)
+        executor.update_parameters(**{key: value for key, value in parameters.items() if value not in (None, [])})
+        return executor
+
+    @classmethod
+    def live(cls, submissions: Sequence[Submission]) -> Live:
+        """Return what squeue lists; where it cannot be asked, what the files tell."""
+        queue = _queue()
+        if queue is None:
+            return {(each.folder, k): state for each in submissions for k, state in _by_files(each)}
+        known = {each.folder: each for each in submissions}
+        return {
+            (task.folder, task.pack): task.state
+            for task in queue
+            if task.folder in known and not _finished(known[task.folder], task.pack)
+        }
+
+    @classmethod
+    def cancel(cls, submissions: Sequence[Submission]) -> int:
+        """Cancel the tasks that squeue lists.
+
+        Raises:
+            SlurmSilentError: it cannot be asked here.
+        """
+        queue, folders = _queue(), {each.folder for each in submissions}
+        if queue is None:
+            raise SlurmSilentError("squeue does not answer here: cancel where Slurm's commands work")
+        tasks = [task.id for task in queue if task.folder in folders]
+        if tasks:
+            subprocess.run(["scancel", *tasks], check=True)
+        return len(tasks)
+
+
+class SlurmSilentError(ValueError):
+    """Slurm's commands are missing or fail."""
+
+
+class _Executor(SlurmExecutor):
+    """submitit's executor with a command of ours: the worker finds its pack by its place in the array, no pickles."""
+
+    def submit_tasks(self, command: str, count: int) -> None:
+        """Submit an array of so many tasks."""
+        self.parameters["map_count"] = count
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._submit_command(command)
+
+
+def _command(submission: Submission, first: int) -> str:
+    return shlex.join([sys.executable, "-u", "-m", "sweeps.worker", str(submission.folder), str(first)])
+
+
+def _array_folder(submission: Submission, first: int) -> Path:
+    return submission.folder / f"array_{first}"
+
+
+class QueueEntry(NamedTuple):
+    """A task that squeue lists."""
+
+    id: str
+    state: str  # QUEUED or RUNNING
+    folder: Path  # the submission's
+    pack: int
+
+
+def read_queue(text: str) -> list[QueueEntry]:
+    """Return the tasks of ours in what `squeue --noheader --array --format=FORMAT` prints.
+
+    >>> read_queue("7_2|PENDING|/s/.sweep/001/array_10/.submission_file_ab.sh\\n8|RUNNING|(null)")
+    [QueueEntry(id='7_2', state='queued', folder=PosixPath('/s/.sweep/001'), pack=12)]
+    """
+    entries = []
+    for line in text.splitlines():
+        task, state, script = [*line.strip().split("|", 2), "", ""][:3]
+        array, index = Path(script).parent, re.fullmatch(r"\d+(?:_(\d+))?", task)
+        first = re.fullmatch(r"array_(\d+)", array.name)
+        if index and first and state not in OVER:
+            place = int(first[1]) + int(index[1] or 0)
+            entries.append(QueueEntry(task, QUEUED if state in WAITING else RUNNING, array.parent, place))
+    return entries
+
+
+def _queue() -> list[QueueEntry] | None:
+    """Return our tasks in the queue, None if Slurm cannot be asked."""
+    listed = _ask("squeue", "--noheader", "--array", "--me", f"--format={FORMAT}")
+    return None if listed is None else read_queue(listed)
+
+
+def max_array_size(told: str | None) -> int:
+    """Return how many tasks an array may have, by what `scontrol show config` tells."""
+    found = re.search(r"^MaxArraySize\s*=\s*(\d+)", told or "", re.MULTILINE)
+    return int(found[1]) if found else DEFAULT_MAX_ARRAY_SIZE
+
+
+def _ask(*command: str) -> str | None:
+    """Return what Slurm answers, None if it does not; a controller that is busy is asked again."""
+    if shutil.which(command[0]) is None:
+        return None
+    for pause in PAUSES:
+        time.sleep(pause)
+        told = subprocess.run(command, capture_output=True, text=True, check=False)
+        if told.returncode == 0:
+            return told.stdout
+    return None
+
+
+def _finished(submission: Submission, k: int) -> bool:
+    """Whether a worker has said its last word on a pack, its task only being cleared away."""
+    word = submission.word(k)
+    return word is not None and word.phase in (ENDED, REFUSED)
+
+
+def _by_files(submission: Submission) -> list[tuple[int, str]]:
+    words = [(k, submission.word(k)) for k in range(len(submission.packs))]
+    waiting = [(k, QUEUED) for k, word in words if word is None or word.phase == AGAIN]
+    at_work = [(k, RUNNING) for k, word in words if word and word.phase == AT_WORK and submission.heard(k) < SILENCE]
+    return [*waiting, *at_work]

@@ -1,0 +1,164 @@
+"""A submission: the packs that one launch handed out, how they were handed out, and the word each has left."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import sys
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from sweeps import code
+from sweeps.files import DiskFullError, overwrite, read_json, write_json
+from sweeps.order import Order
+
+__all__ = ["AGAIN", "BROKE", "ENDED", "LEFT", "REFUSED", "RUNNING", "STATE_FOLDER"]
+__all__ += ["Submission", "Word", "submissions"]
+
+STATE_FOLDER = ".sweep"
+"""What the orchestration keeps, in the sweep's folder."""
+
+TASK_FILE = "task.pkl"
+
+RUNNING, ENDED, LEFT, AGAIN, REFUSED, BROKE = "running", "ended", "left", "again", "refused", "broke"
+
+
+@dataclass(frozen=True)
+class Word:
+    """The last word of a worker on its pack. Its file is touched every few seconds while the worker lives."""
+
+    # running; ended: all was tried; left: told to stop; again: told to stop, and queued again; refused: the code is not
+    # what was submitted; broke: an error of its own
+    phase: str
+    attempt: int
+    host: str
+    pid: int
+    job_id: str  # Slurm's
+    started: float
+    done: float = 0.0  # cost of the results it has put on disk
+    before: float = 0.0  # and of those of earlier attempts
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Submission:
+    """One launch; the folder holds submission.json, the packs' orders in 000.json, 001.json, ... and their words."""
+
+    folder: Path
+    site: str  # where it runs: local or slurm
+    parameters: Mapping[str, Any]  # of the site
+    job: str | None  # what makes jobs of configs; None: the task function runs them one by one
+    packs: Sequence[Sequence[str]]  # names of the jobs
+    hydra: Mapping[str, Any] = field(repr=False)
+    code: Mapping[str, str] = field(repr=False)
+    alone: bool = False  # packs of one job, made because an earlier pack was killed
+    cwd: str = field(default_factory=os.getcwd)
+    path: Sequence[str] = field(default_factory=lambda: list(sys.path), repr=False)
+    host: str = field(default_factory=socket.gethostname)
+    pid: int = field(default_factory=os.getpid)  # of the process that launched it
+    time: float = field(default_factory=time.time)
+
+    @property
+    def sweep(self) -> Path:
+        """The sweep's folder."""
+        return self.folder.parent.parent
+
+    @property
+    def scratch(self) -> Path:
+        """Where long work keeps its state, shared by all submissions of the sweep."""
+        return self.folder.parent / "checkpoints"
+
+    @classmethod
+    def create(
+        cls,
+        sweep: Path,
+        packs: Sequence[Sequence[Order]],
+        task: bytes | None = None,
+        files: Iterable[str] = (),
+        **fields: Any,
+    ) -> Submission:
+        """Write a new submission; nothing runs yet. The sweep's lock must be held.
+
+        Args:
+            task: the task function of an app without jobs of its own, frozen.
+            files: source files that matter although they are not loaded here.
+        """
+        number = 1 + max((int(each.folder.name) for each in submissions(sweep)), default=0)
+        names = [[order.name for order in pack] for pack in packs]
+        made = cls(
+            folder=sweep.resolve() / STATE_FOLDER / f"{number:03d}",
+            packs=names,
+            code=code.fingerprint([fields["job"] or "", "sweeps"], files),
+            **fields,
+        )
+        for k, pack in enumerate(packs):
+            write_json(made._file(k, "json"), [order.plain() for order in pack])
+        if task is not None:
+            (made.folder / TASK_FILE).write_bytes(task)
+        made._write()
+        return made
+
+    def keep(self, packs: int) -> None:
+        """Take back all but so many of the first packs, which the site did not take."""
+        if packs:
+            replace(self, packs=self.packs[:packs])._write()
+        else:
+            shutil.rmtree(self.folder)
+
+    @classmethod
+    def read(cls, folder: Path) -> Submission:
+        """Return the submission of a folder."""
+        return cls(folder=folder.resolve(), **read_json(folder / "submission.json"))
+
+    @property
+    def task(self) -> bytes:
+        """The task function of an app without jobs of its own, frozen."""
+        return (self.folder / TASK_FILE).read_bytes()
+
+    def orders(self, k: int) -> list[Order]:
+        """Return the orders of a pack."""
+        return [Order.read(plain) for plain in read_json(self._file(k, "json"))]
+
+    def log(self, k: int) -> Path:
+        """Return where a local worker's output goes."""
+        return self._file(k, "log")
+
+    def word_file(self, k: int) -> Path:
+        """Return the file of a pack's word."""
+        return self._file(k, "word.json")
+
+    def word(self, k: int) -> Word | None:
+        """Return the last word on a pack, None if no worker has started on it."""
+        plain = read_json(self.word_file(k))
+        return None if plain is None else Word(**plain)
+
+    def say(self, k: int, word: Word, **changes: Any) -> Word:
+        """Leave a word on a pack."""
+        word = replace(word, **changes)
+        try:
+            write_json(self.word_file(k), asdict(word))
+        except DiskFullError:
+            overwrite(self.word_file(k), json.dumps(asdict(word)))
+        return word
+
+    def heard(self, k: int) -> float:
+        """Return how many seconds ago the worker of a pack gave a sign of life."""
+        return time.time() - self.word_file(k).stat().st_mtime
+
+    def _write(self) -> None:
+        plain = {key: value for key, value in asdict(self).items() if key != "folder"}
+        write_json(self.folder / "submission.json", plain)
+
+    def _file(self, k: int, suffix: str) -> Path:
+        return self.folder / f"{k:03d}.{suffix}"
+
+
+def submissions(sweep: Path) -> list[Submission]:
+    """Return the submissions of a sweep, the oldest first."""
+    files = sorted(sweep.glob(f"{STATE_FOLDER}/*/submission.json"))
+    return [Submission.read(file.parent) for file in files]

@@ -1,0 +1,213 @@
+"""A sweep: what was ordered in a folder, and how every job of it stands, told by the files."""
+
+from __future__ import annotations
+
+import contextlib
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from sweeps import alone
+from sweeps.files import locked, read_json, write_json
+from sweeps.job import ERROR_FILE, FAILED, Job
+from sweeps.order import Order, merged
+from sweeps.sites import QUEUED, RUNNING, SITES, Live
+from sweeps.submission import RUNNING as AT_WORK
+from sweeps.submission import STATE_FOLDER, Submission, submissions
+from sweeps.text import again
+
+__all__ = ["DONE", "MISSING", "STATES", "NoSweepError", "Standing", "Sweep", "job_class"]
+
+DONE, MISSING = "done", "missing"
+STATES = (DONE, RUNNING, QUEUED, FAILED, MISSING)
+"""The states of a job: all its results are there; a worker has it; it waits; it raised; nobody has it."""
+
+
+class NoSweepError(ValueError):
+    """A folder holds no sweep."""
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How a job stands."""
+
+    name: str
+    state: str
+    reason: str = ""
+    results: Counter[str] = field(default_factory=Counter)
+    origins: frozenset[str] = frozenset()
+    killed: bool = False  # its last worker ended without a word
+
+
+class Sweep:
+    """The folder of a sweep, with the orders that are looked at: all that it holds, or those of one command.
+
+    Args:
+        folder: the sweep's.
+        orders: those looked at.
+        job: the dotted path of what makes jobs of configs; None if the task function is run for one job after another.
+        program: how the app is called, python -m condense.
+    """
+
+    def __init__(
+        self, folder: Path, job: str | None, program: Sequence[str] = (), orders: Sequence[Order] = ()
+    ) -> None:
+        self.folder, self.job, self.program, self.orders = folder, job, tuple(program), list(orders)
+        self._seen: dict[str, tuple[int, Mapping[str, tuple[str, str]]]] = {}
+
+    @classmethod
+    def open(cls, folder: Path) -> Sweep:
+        """Return the sweep of a folder.
+
+        Raises:
+            NoSweepError: there is none.
+        """
+        held = read_json(_file(folder))
+        if held is None:
+            raise NoSweepError(
+                f"{folder} holds no sweep ({_file(folder)} is missing): name the folder that a launch printed, "
+                "such as multirun/quickstart"
+            )
+        return cls(folder, held["job"], held["program"], [Order.read(plain) for plain in held["orders"]])
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep others from ordering and submitting in this folder meanwhile."""
+        with locked(self.folder / STATE_FOLDER / "lock"):
+            yield
+
+    def keep(self) -> None:
+        """Add the orders to those that the folder holds. The lock must be held."""
+        held = read_json(_file(self.folder))
+        old = [] if held is None else [Order.read(plain) for plain in held["orders"]]
+        plain = [order.plain() for order in merged(old, self.orders)]
+        write_json(_file(self.folder), {"job": self.job, "program": self.program, "orders": plain})
+
+    @property
+    def submissions(self) -> list[Submission]:
+        """What was submitted in this folder, the oldest first."""
+        return submissions(self.folder)
+
+    @property
+    def patience(self) -> float:
+        """Seconds between two looks at what lives: a queue is not to be asked too often."""
+        return max(SITES[each.site].patience for each in self.submissions)
+
+    def live(self) -> dict[tuple[Path, int], str]:
+        """Return which packs are queued or running."""
+        found: dict[tuple[Path, int], str] = {}
+        for kind, site in SITES.items():
+            mine = [each for each in self.submissions if each.site == kind]
+            found |= site.live(mine) if mine else {}
+        return found
+
+    def look(self, live: Live | None = None) -> list[Standing]:
+        """Return how the jobs stand, in the order in which they were ordered."""
+        live = self.live() if live is None else live
+        handed = _Handed.of(self.submissions, live)
+        wanted: dict[str, set[str]] = {}
+        for order in self.orders:
+            wanted.setdefault(order.name, set()).update(order.wanted)
+        return [self._standing(name, keys, handed) for name, keys in wanted.items()]
+
+    def undone(self, standings: Iterable[Standing], states: Iterable[str] = (FAILED, MISSING)) -> list[Order]:
+        """Return the orders in one of these states that lack a result."""
+        names = {each.name for each in standings if each.state in states}
+        return [order for order in self.orders if order.name in names and self._lacks(order)]
+
+    @property
+    def total(self) -> float:
+        """The cost of all orders, in seconds of one worker."""
+        return sum(order.cost for order in self.orders)
+
+    def left(self, standings: Iterable[Standing]) -> float:
+        """Return the cost of the results that are not there, each a like share of its order's."""
+        undone = self.undone(standings, set(STATES) - {DONE})
+        return sum(order.cost * self._lacks(order) / len(order.wanted) for order in undone)
+
+    def _lacks(self, order: Order) -> int:
+        """Return how many results of an order are not there."""
+        held = self._held(order.name)
+        return sum(held.get(key, (FAILED,))[0] == FAILED for key in order.wanted)
+
+    def _held(self, name: str) -> Mapping[str, tuple[str, str]]:
+        """Return what a job's folder holds, read again only if the folder has changed."""
+        folder = self.folder / name
+        written = folder.stat().st_mtime_ns if folder.exists() else 0
+        if name not in self._seen or self._seen[name][0] != written:
+            self._seen[name] = written, job_class(self.job).held(folder)
+        return self._seen[name][1]
+
+    def commands(self) -> dict[str, str]:
+        """Return what runs a job by itself again, by its name."""
+        return {order.name: again(self.program, order.overrides, self.folder) for order in self.orders}
+
+    def _standing(self, name: str, wanted: set[str], handed: _Handed) -> Standing:
+        held = self._held(name)
+        results = Counter(held[key][0] if key in held else MISSING for key in wanted)
+        origins = frozenset(held[key][1] for key in wanted if key in held)
+        facts: dict[str, Any] = {"results": results, "origins": origins}
+        if not results[MISSING] and not results[FAILED]:
+            return Standing(name, DONE, **facts)
+        if name in handed.live:
+            return Standing(name, handed.live[name], **facts)
+        error = _last_line(self.folder / name / ERROR_FILE)
+        if error:
+            return Standing(name, FAILED, error, **facts)
+        return Standing(name, MISSING, handed.reason(name), killed=handed.killed(name), **facts)
+
+
+@dataclass(frozen=True)
+class _Handed:
+    """Who has which job, or had it last."""
+
+    live: Mapping[str, str]
+    last: Mapping[str, tuple[Submission, int]]
+
+    @classmethod
+    def of(cls, handed: Sequence[Submission], live: Live) -> _Handed:
+        packs = [(each, k, names) for each in handed for k, names in enumerate(each.packs)]
+        alive = {name: live[each.folder, k] for each, k, names in packs if (each.folder, k) in live for name in names}
+        return cls(alive, {name: (each, k) for each, k, names in packs for name in names})
+
+    def killed(self, name: str) -> bool:
+        """Whether the last worker on a job ended without a word."""
+        word = self.last[name][0].word(self.last[name][1]) if name in self.last else None
+        return word is not None and word.phase == AT_WORK
+
+    def reason(self, name: str) -> str:
+        """Return why nobody has a job."""
+        if name not in self.last:
+            return "not submitted"
+        submission, k = self.last[name]
+        word = submission.word(k)
+        if word is None:
+            return f"submitted as {submission.folder.name}/{k:03d}, and gone before it started"
+        if word.phase == AT_WORK:
+            return f"its worker was killed on {word.host} (out of memory? see {submission.log(k)})"
+        return word.reason or f"its worker {word.phase}, see {submission.log(k)}"
+
+
+def job_class(path: str | None) -> type[Job]:
+    """Return what a config's `job` names; without one, jobs are calls of the task function."""
+    if path is None:
+        return alone.TaskCall
+    module, _, name = path.rpartition(".")
+    try:
+        return getattr(import_module(module), name)  # type: ignore[no-any-return]
+    except (ImportError, AttributeError, ValueError) as error:
+        raise ValueError(f"job = {path!r} cannot be imported ({error}): a dotted path, package.module.Class") from error
+
+
+def _file(folder: Path) -> Path:
+    return folder / STATE_FOLDER / "orders.json"
+
+
+def _last_line(path: Path) -> str:
+    try:
+        return (path.read_text().strip().splitlines() or ["no message"])[-1]
+    except FileNotFoundError:
+        return ""

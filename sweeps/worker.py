@@ -1,0 +1,195 @@
+"""A worker: computes one pack of a submission and leaves a word on how it went.
+
+    python -m sweeps.worker SUBMISSION PACK
+
+In a job array the task's index is added to PACK.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Mapping
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from sweeps import code
+from sweeps.alone import TaskCall
+from sweeps.hydra_files import hydra_node, write_hydra_files
+from sweeps.job import ERROR_FILE, Job
+from sweeps.order import Order
+from sweeps.sites import SITES, Slurm
+from sweeps.submission import AGAIN, BROKE, ENDED, LEFT, REFUSED, RUNNING, Submission, Word
+from sweeps.sweep import job_class
+
+__all__ = ["Worker"]
+
+HEARTBEAT = 10.0
+"""Seconds between two signs of life."""
+
+EXIT_FAILED, EXIT_REFUSED = 1, 3
+
+
+class Left(BaseException):
+    """Told to stop in the middle of a task function, which has no other place to notice."""
+
+
+class Worker:
+    """A process at work on a pack."""
+
+    def __init__(self, submission: Submission, k: int) -> None:
+        self.submission, self.k = submission, k
+        self.site = SITES[submission.site].read(submission.parameters)
+        self.told_by: signal.Signals | None = None
+        self._word = self._first_word()
+        self._lock = threading.Lock()
+
+    def work(self) -> int:
+        """Compute the pack; return the exit status of the process."""
+        for number in (signal.SIGTERM, signal.SIGUSR2, signal.SIGINT):
+            signal.signal(number, self._told)
+        self._say(phase=RUNNING)
+        threading.Thread(target=self._beat, daemon=True).start()
+        try:
+            return self._work()
+        except Left:
+            return self._leave()
+        except BaseException as error:
+            self._say(phase=BROKE, reason=f"{type(error).__name__}: {error}"[:2000])
+            with contextlib.suppress(OSError):  # on a full disk there is no room for it
+                traceback.print_exc()
+            return EXIT_FAILED
+
+    def _work(self) -> int:
+        os.chdir(self.submission.cwd)
+        sys.path[:] = dict.fromkeys([*self.submission.path, *sys.path])
+        different = code.changed(self.submission.code)
+        if different:
+            return self._refuse(different)
+        orders = self.submission.orders(self.k)
+        self._compute(orders)
+        if self.told_by is not None:
+            return self._leave()
+        failed = [order.name for order in orders if (self.submission.sweep / order.name / ERROR_FILE).exists()]
+        self._say(phase=ENDED, reason=f"{len(failed)} of {len(orders)} jobs raised" if failed else "")
+        return EXIT_FAILED if failed else 0
+
+    def _compute(self, orders: list[Order]) -> None:
+        made = job_class(self.submission.job)
+        if made is TaskCall:
+            TaskCall.thaw(self.submission.task)
+        folders = [self.submission.sweep / order.name for order in orders]
+        made.run_together(
+            [self._job(made, order) for order in orders],
+            folders,
+            stop=lambda: self.told_by is not None,
+            scratch=self.submission.scratch,
+            checkpoint_minutes=self.site.checkpoint_minutes,
+            memory_gb=self.site.memory_gb,
+            attempt=self._word.attempt,
+            done=self._done,
+        )
+
+    def _job(self, made: type[Job], order: Order) -> Job:
+        hydra = hydra_node(self.submission.hydra, order, self.submission.sweep, _job_id() or str(order.number))
+        os.environ.update({key: str(value) for key, value in hydra["job"]["env_set"].items()})
+        if made is TaskCall:
+            return TaskCall({**order.config, "hydra": hydra})
+        write_hydra_files(self.submission.sweep / order.name, order.config, hydra)
+        return made(order.config)
+
+    def _refuse(self, different: list[str]) -> int:
+        reason = (
+            f"the code has changed since this was submitted ({', '.join(_short(different))}): nothing was computed. "
+            f"To compute it with the code as it is now: python -m sweeps resume {self.submission.sweep}"
+        )
+        print(reason, file=sys.stderr)
+        self._say(phase=REFUSED, reason=reason)
+        return EXIT_REFUSED
+
+    def _leave(self) -> int:
+        """Leave what is saved to the next attempt, and queue that where it was not the end that was asked for."""
+        assert self.told_by is not None
+        if self.told_by is signal.SIGUSR2 and isinstance(self.site, Slurm):
+            self._requeue(self.site.retries)
+        else:
+            self._say(phase=LEFT, reason=f"stopped by {self.told_by.name}; what was finished is kept")
+        return 128 + self.told_by
+
+    def _requeue(self, retries: int) -> None:
+        """Put this task back into Slurm's queue, or say why not."""
+        if self._word.attempt > retries:
+            self._say(phase=LEFT, reason=f"made way {self._word.attempt} times, hydra.launcher.retries = {retries}")
+            return
+        self._say(phase=AGAIN, reason="made way, queued again")  # first: Slurm ends this process as it requeues
+        try:
+            subprocess.run(["scontrol", "requeue", _job_id()], capture_output=True, text=True, check=True)
+        except (OSError, subprocess.CalledProcessError) as error:
+            told = (getattr(error, "stderr", None) or str(error)).strip()
+            self._say(phase=LEFT, reason=f"made way, and could not be queued again: {told}")
+
+    def _told(self, number: int, frame: FrameType | None) -> None:
+        if self.told_by is None:
+            self.told_by = signal.Signals(number)
+            print(f"{self.told_by.name}: saving and leaving", file=sys.stderr)
+            if self.submission.job is None:
+                raise Left
+
+    def _done(self, cost: float) -> None:
+        self._say(done=self._word.done + cost)
+
+    def _say(self, **changes: Any) -> None:
+        with self._lock:
+            self._word = self.submission.say(self.k, self._word, **changes)
+
+    def _beat(self) -> None:
+        while True:
+            time.sleep(HEARTBEAT)
+            os.utime(self.submission.word_file(self.k))
+
+    def _first_word(self) -> Word:
+        before = self.submission.word(self.k)
+        return Word(
+            phase=RUNNING,
+            attempt=1 if before is None else before.attempt + 1,
+            host=os.environ.get("SLURMD_NODENAME") or socket.gethostname(),
+            pid=os.getpid(),
+            job_id=_job_id(),
+            started=time.time(),
+            before=0.0 if before is None else before.before + before.done,
+        )
+
+
+def _job_id() -> str:
+    array, index = os.environ.get("SLURM_ARRAY_JOB_ID"), os.environ.get("SLURM_ARRAY_TASK_ID")
+    return f"{array}_{index}" if array else os.environ.get("SLURM_JOB_ID", "")
+
+
+def _short(paths: list[str], shown: int = 3) -> list[str]:
+    return [*paths[:shown], f"and {len(paths) - shown} more"] if len(paths) > shown else paths
+
+
+def _threads_of_slurm() -> Mapping[str, str]:
+    """Return as many threads as Slurm gives processors: libraries would take the whole node's."""
+    count = os.environ.get("SLURM_CPUS_PER_TASK") or os.environ.get("SLURM_CPUS_ON_NODE")
+    return {"OMP_NUM_THREADS": count} if count and "OMP_NUM_THREADS" not in os.environ else {}
+
+
+def main() -> None:
+    """Work on the pack that the command line names."""
+    os.environ.update(_threads_of_slurm())
+    folder, first = sys.argv[1:]
+    index = os.environ.get("SLURM_ARRAY_TASK_ID") or "0"
+    sys.exit(Worker(Submission.read(Path(folder)), int(first) + int(index)).work())
+
+
+if __name__ == "__main__":
+    main()

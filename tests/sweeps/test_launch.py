@@ -1,0 +1,180 @@
+"""Launching on this machine, with real workers and real faults."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from sweeps.packing import NotEnoughMemoryError
+from sweeps.sweep import Sweep
+
+
+def test_jobs_are_computed_in_as_many_processes_as_asked(squares):
+    squares.run(*({"x": x} for x in range(6)), workers=2)
+    assert squares.states() == {f"x={x}": "done" for x in range(6)}
+    [submission] = squares.sweep.submissions
+    words = [submission.word(k) for k in range(2)]
+    assert [len(pack) for pack in submission.packs] == [3, 3]
+    assert len({word.pid for word in words}) == 2
+    assert {(word.phase, word.attempt, word.done) for word in words} == {("ended", 1, 3.0)}
+    assert json.loads((squares.sweep.folder / "x=5" / "squares.json").read_text())["5:0"][2] == 25
+
+
+def test_only_what_is_missing_is_computed_by_the_same_again(squares):
+    squares.run({"x": 1}, {"x": 2})
+    assert squares.submit({"x": 1}, {"x": 2}) is None
+    squares.run({"x": 1, "repeats": 3}, {"x": 3})
+    assert squares.states() == {"x=1": "done", "x=3": "done"}
+    whole = Sweep.open(squares.sweep.folder)
+    assert sorted((order.name, len(order.wanted)) for order in whole.orders) == [("x=1", 3), ("x=2", 2), ("x=3", 2)]
+    assert squares.tries(1) == ["1:0 1", "1:1 1", "1:2 1"]
+    assert squares.tries(2) == ["2:0 1", "2:1 1"]
+
+
+def test_a_job_that_raises_leaves_the_others(squares):
+    squares.run({"x": 1}, {"x": 2, "how": "raises"}, {"x": 3})
+    assert squares.states() == {"x=1": "done", "x=2": "failed", "x=3": "done"}
+    [failed] = [each for each in squares.sweep.look() if each.state == "failed"]
+    assert failed.reason == "RuntimeError: out of luck"
+    assert squares.sweep.submissions[0].word(0).reason == "1 of 3 jobs raised"
+    squares.run()
+    assert len(squares.tries(2)) == 4  # tried again because it was asked for again, both repeats
+
+
+def test_a_job_whose_worker_is_killed_has_one_more_try_alone(squares):
+    squares.run({"x": 1}, {"x": 2, "how": "killed once"}, {"x": 3})
+    assert set(squares.states().values()) == {"done"}
+    assert squares.tries(1) == ["1:0 1", "1:1 1"]
+    assert squares.tries(2) == ["2:0 1", "2:0 1", "2:1 1"]
+    assert "2 points lost their worker: once more, each in a process of its own" in squares.out.getvalue() or (
+        "1 points lost their worker" in squares.out.getvalue()
+    )
+
+
+def test_a_job_that_kills_its_worker_twice_is_reported_and_the_others_are_done(squares):
+    squares.run({"x": 1}, {"x": 2, "how": "killed"}, {"x": 3}, {"x": 4})
+    assert squares.states() == {"x=1": "done", "x=2": "missing", "x=3": "done", "x=4": "done"}
+    assert squares.tries(2) == ["2:0 1", "2:0 1"]
+    [lost] = [each for each in squares.sweep.look() if each.state == "missing"]
+    assert lost.killed
+    assert lost.reason.startswith("its worker was killed on ")
+    assert "out of memory?" in lost.reason
+
+
+def test_other_code_is_refused_and_named(squares, tmp_path):
+    module = tmp_path / "users.py"
+    module.write_text("x = 1\n")
+    squares.order({"x": 1})
+    launch = squares.launch()
+    launch.place = {"files": [str(module)]}
+    site, launch.site.start = launch.site.start, lambda submission: None
+    with squares.sweep.locked():
+        submission = launch.submit()
+    module.write_text("x = 2\n")
+    site(submission)
+    squares.until(lambda: not squares.sweep.live())
+    [standing] = squares.sweep.look()
+    assert standing.state == "missing"
+    assert f"the code has changed since this was submitted ({module}): nothing was computed" in standing.reason
+    assert f"python -m sweeps resume {squares.sweep.folder}" in standing.reason
+    assert squares.tries(1) == []
+    squares.run()
+    assert squares.states() == {"x=1": "done"}
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR2])
+def test_a_worker_that_is_told_to_stop_keeps_what_is_finished(squares, number):
+    submission = squares.submit({"x": 1}, {"x": 2, "seconds": 30})
+    word = squares.until(lambda: squares.tries(2) and submission.word(0))
+    os.kill(word.pid, number)
+    squares.until(lambda: not squares.sweep.live())
+    assert submission.word(0).phase == "left"
+    assert squares.states() == {"x=1": "done", "x=2": "missing"}
+    [left] = [each for each in squares.sweep.look() if each.state == "missing"]
+    assert left.reason == f"stopped by {number.name}; what was finished is kept"
+    squares.run({"x": 2})
+    assert {each.state for each in Sweep.open(squares.sweep.folder).look()} == {"done"}
+    assert len(squares.tries(1)) == 2
+
+
+def test_what_another_process_has_is_waited_for_and_not_computed_twice(squares):
+    squares.submit({"x": 1, "seconds": 0.5}, {"x": 2, "seconds": 0.5})
+    squares.run({"x": 1, "seconds": 0.5}, {"x": 2, "seconds": 0.5}, {"x": 3})
+    assert set(squares.states().values()) == {"done"}
+    assert [len(squares.tries(x)) for x in (1, 2, 3)] == [2, 2, 2]
+    assert [list(map(list, each.packs)) for each in squares.sweep.submissions] == [[["x=1", "x=2"]], [["x=3"]]]
+
+
+def test_what_another_process_leaves_undone_is_taken_over(squares):
+    theirs = squares.submit({"x": 1, "seconds": 60})
+    object.__setattr__(theirs, "pid", 1)  # as if another process had launched it
+    theirs._write()
+    word = squares.until(lambda: squares.tries(1) and theirs.word(0))
+    threading.Timer(0.3, os.kill, (word.pid, signal.SIGTERM)).start()
+    squares.run({"x": 1})
+    assert squares.states() == {"x=1": "done"}
+
+
+def test_many_that_submit_at_once_hand_each_job_out_once(squares):
+    configs = [{"x": x, "seconds": 0.1} for x in range(4)]
+    squares.order(*configs)
+
+    def submit():
+        sweep = Sweep.open(squares.sweep.folder)
+        launch = squares.launch()
+        launch.sweep = sweep
+        with sweep.locked():
+            launch.submit()
+
+    threads = [threading.Thread(target=submit) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    squares.until(lambda: not squares.sweep.live())
+    assert [squares.tries(x) for x in range(4)] == [[f"{x}:0 1", f"{x}:1 1"] for x in range(4)]
+    assert len(squares.sweep.submissions) == 1
+
+
+def test_an_interrupt_of_the_launcher_ends_its_workers(squares):
+    code = (
+        "import sys; sys.path[:0] = sys.argv[3:]; from pathlib import Path; import io, conftest;"
+        "from sweeps.sweep import Sweep;"
+        "made = conftest.Counting(Sweep(Path(sys.argv[1]), 'counting.Job', []), io.StringIO());"
+        "made.run({'x': 1, 'seconds': 60})"
+    )
+    command = [sys.executable, "-c", code, str(squares.sweep.folder), "", *sys.path]
+    restore = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)  # noqa: E731
+    launcher = subprocess.Popen(command, preexec_fn=restore, stderr=subprocess.PIPE)
+    squares.until(lambda: squares.tries(1))
+    launcher.send_signal(signal.SIGINT)
+    assert b"KeyboardInterrupt" in launcher.communicate(timeout=20)[1]
+    assert squares.sweep.submissions[0].word(0).reason == "stopped by SIGTERM; what was finished is kept"
+    assert not squares.sweep.live()
+
+
+def test_a_launcher_that_is_killed_leaves_its_workers_at_work(squares):
+    submission = squares.submit({"x": 1, "seconds": 0.5})
+    assert os.getsid(squares.until(lambda: submission.word(0)).pid) != os.getsid(0)
+    other = Sweep.open(squares.sweep.folder)
+    assert [each.state for each in other.look()] == ["running"]
+    squares.until(lambda: not other.live())
+    assert [each.state for each in other.look()] == ["done"]
+
+
+def test_a_job_that_needs_too_much_memory_stops_the_launch(squares):
+    with pytest.raises(NotEnoughMemoryError, match="x=1 needs about 0.1 GB"):
+        squares.submit({"x": 1}, mem_gb=0.05)
+    assert squares.sweep.submissions == []
+
+
+def test_the_hydra_files_are_there(squares):
+    squares.run({"x": 7})
+    folder = squares.sweep.folder / "x=7" / ".hydra"
+    assert (folder / "config.yaml").read_text() == "x: 7\n"
+    assert (folder / "overrides.yaml").read_text() == "- x=7\n"
+    assert (folder / "hydra.yaml").exists()
