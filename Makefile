@@ -16,7 +16,7 @@ phase-diagram: .venv/installed
 	$(BIN)/python -m analysis $(SWEEP)
 
 test: .venv/developing lint
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadgroup
 
 lint: .venv/developing
 	$(BIN)/ruff check .
