@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 
 from condense import records
 from condense.cli import config_folder
@@ -102,6 +103,7 @@ def test_a_sweep_is_resumed_and_added_to(here):
         "gamma=0.8,gamma_prime=0",
         "gamma=1.2,gamma_prime=0",
         "sweep.json",
+        ".sweep",
     }
     before, whole = written(folder), collected(folder)
 
@@ -129,7 +131,8 @@ def test_a_sweep_is_resumed_and_added_to(here):
 
 
 def test_an_interrupted_sweep_keeps_what_is_finished_and_goes_on(here):
-    command = [sys.executable, "-m", "condense", "-m", "init.gamma=range(0.6,1.4,0.1)", "widths=[2000]", "seeds=[0]"]
+    grid = ("-m", "init.gamma=range(0.6,1.4,0.1)", "seeds=[0]")
+    command = [sys.executable, "-m", "condense", *grid, "widths=[50,400000]"]
     # What a shell starts in the background ignores SIGINT, and so would all it starts: these tests may be run that way.
     listen = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
     pipe = subprocess.PIPE
@@ -140,12 +143,14 @@ def test_an_interrupted_sweep_keeps_what_is_finished_and_goes_on(here):
     out, error = sweep.communicate(timeout=60)
     assert sweep.returncode == 130, error
     assert "interrupted: what is finished is kept" in error
-    assert "points were not reached: the same command again" in out
-    before = written(here)
-    again = condense(here, *command[3:])
+    assert re.search(r"\d points missing: stopped by SIGTERM; what was finished is kept", out)
+    assert "the same command again computes what is missing" in out
+    before = collected(here).query("width == 50").set_index("key").wall_seconds
+    assert len(before) == 8
+    again = condense(here, *grid, "widths=[50,2000]")
     assert again.returncode == 0, again.stderr
-    assert len(collected(here)) == 8
-    assert before.items() <= written(here).items()
+    assert len(collected(here)) == 16
+    pd.testing.assert_series_equal(before, collected(here).set_index("key").wall_seconds[before.index])
 
 
 def test_other_settings_in_the_same_folder_are_refused(here):
@@ -185,7 +190,7 @@ def test_a_swept_setting_has_its_own_folders(here):
     done = condense(here, "-m", "network.activation=relu,tanh", "init=ntk,xavier", *SMALL)
     assert done.returncode == 0, done.stderr
     [folder] = (here / "multirun").iterdir()
-    names = {path.name for path in folder.iterdir() if path.is_dir()}
+    names = {path.name for path in folder.iterdir() if path.is_dir()} - {".sweep"}
     assert names == {f"init={init},activation={s}" for init in ("ntk", "xavier") for s in ("relu", "tanh")}
     assert collected(folder).setting.nunique() == 2
 
@@ -296,6 +301,11 @@ def test_the_wheel_runs_in_an_empty_folder(tmp_path):
     site, empty = tmp_path / "site", tmp_path / "empty"
     install = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(site), str(wheel)]
     subprocess.run(install, check=True, capture_output=True)
+    packaged, ours = (
+        {path.relative_to(folder) for path in folder.rglob("*.yaml")}
+        for folder in (site / "condense/conf", root / "conf")
+    )
+    assert packaged == {path for path in ours if path.parts[0] != "local"}
     empty.mkdir()
     code = "import condense.cli as cli; print(cli.__file__, cli.config_folder())"
     paths = {**os.environ, "PYTHONPATH": str(site)}
@@ -312,3 +322,87 @@ def test_the_wheel_runs_in_an_empty_folder(tmp_path):
     done = subprocess.run(draw, cwd=empty, env=paths, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert (empty / "multirun" / "quickstart" / "analysis" / "exponents.csv").exists()
+
+
+@pytest.mark.parametrize("launcher", ["basic", "joblib", "submitit_local"])
+def test_hydras_own_launchers_give_the_same_records_and_files(here, launcher):
+    sweep = ("-m", "init.gamma=0.8,1.2", *SMALL)
+    for name, chosen in (("ours", "local"), ("theirs", launcher)):
+        done = condense(here, *sweep, f"hydra/launcher={chosen}", f"hydra.sweep.dir={name}")
+        assert done.returncode == 0, done.stderr
+        assert "2 of 2 points complete" in done.stdout
+    unlike = ["wall_seconds", "host", "attempt"]
+    ours, theirs = (collected(here / name).drop(columns=unlike) for name in ("ours", "theirs"))
+    pd.testing.assert_frame_equal(ours, theirs, rtol=1e-8)
+    for file in sorted((here / "ours").glob("*/.hydra/*.yaml")):
+        mine, other = (without_place(here / name / file.relative_to(here / "ours")) for name in ("ours", "theirs"))
+        assert mine == other
+
+
+def without_place(path):
+    """What a file of .hydra says, but for the launcher and the sweep's folder."""
+    content = yaml.safe_load(path.read_text())
+    if path.name == "hydra.yaml":
+        hydra = content["hydra"]
+        for section, key in (("sweep", "dir"), ("overrides", "hydra"), ("runtime", "output_dir"), ("job", "id")):
+            del hydra[section][key]
+        hydra["runtime"]["choices"] = {k: v for k, v in hydra["runtime"]["choices"].items() if "launcher" not in k}
+        del hydra["launcher"]
+    return content
+
+
+def test_the_launcher_works_under_hydras_own_sweeper(here):
+    done = condense(here, "-m", "hydra/sweeper=basic", "init.gamma=0.8,1.2", "hydra.sweep.dir=two", *SMALL)
+    assert done.returncode == 0, done.stderr
+    assert sorted(path.parent.name for path in (here / "two").rglob(records.FILE)) == ["0", "1"]
+    assert len(list((here / "two" / ".sweep").glob("0*"))) == 1
+
+
+def test_a_plan_launches_nothing(here):
+    command = [sys.executable, "-m", "sweeps", "plan", sys.executable, "-m", "condense", "-m", "init.gamma=0.8,1.2"]
+    told = subprocess.run([*command, *SMALL], cwd=here, capture_output=True, text=True, check=True).stdout
+    assert "2 points, 0 of them complete already" in told
+    assert re.search(r"to compute: 2 points in 1 task, about \d+ s of computing on one core, .* nothing was launched", told)
+    assert not (here / "multirun").exists()
+
+
+def test_bad_launcher_settings_start_nothing(here):
+    for setting, text in (
+        ("hydra.launcher.workers=0", "hydra.launcher.workers = 0 is not allowed: an integer, 1 or above, or null"),
+        ("hydra.launcher.worker=2", "Key 'worker' not in 'Local'"),
+        ("hydra.launcher.mem_gb=0.01", "hydra.launcher.mem_gb = 0.01 is not enough: gamma=0.8,gamma_prime=0 needs"),
+        ("hydra.sweeper.job=condense.job.Jobs", "job = 'condense.job.Jobs' cannot be imported"),
+    ):
+        done = condense(here, "-m", "init.gamma=0.8,1.2", setting, *SMALL)
+        assert done.returncode == 1
+        assert text in done.stderr
+        assert not list(here.rglob(records.FILE))
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A folder on a disk of its own with room for a part of a sweep."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=1300k", "tmpfs", str(disk)]
+    if os.getuid() != 0 or subprocess.run(mount, check=False, capture_output=True).returncode != 0:
+        pytest.skip("a small disk can be mounted by root alone")
+    yield disk
+    subprocess.run(["umount", "--lazy", str(disk)], check=True)
+
+
+def test_a_full_disk_is_told_and_damages_nothing(here, small_disk):
+    grid = ("-m", "init.gamma=range(0.5,1.5,0.02)", "widths=[20,40]", "seeds=[0,1,2,3]")
+    done = condense(here, *grid, f"hydra.sweep.dir={small_disk}/sweep")
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert re.search(r"50 points missing: OSError: .* the disk is full: free some space, and run", done.stdout)
+    kept = collected(small_disk)  # every file can be read
+    assert 0 < len(kept) < 400
+    assert not [path for path in small_disk.rglob(".*") if path.is_file() and path.name != ".lock"]
+    subprocess.run(["mount", "-o", "remount,size=20m", str(small_disk)], check=True)
+    again = condense(here, *grid, f"hydra.sweep.dir={small_disk}/sweep")
+    assert again.returncode == 0, again.stderr
+    whole = collected(small_disk).set_index("key")
+    assert len(whole) == 400
+    pd.testing.assert_frame_equal(whole.loc[kept.key], kept.set_index("key"))
