@@ -154,6 +154,8 @@ def with_file(new: pa.Table, path: Path) -> pa.Table:
     except MemoryError:
         raise
     except (OSError, pa.ArrowException) as error:
+        if getattr(error, "errno", None):  # the file system is in trouble, not the file
+            raise
         raise RecordsError(f"{path}: not a readable records file ({error})") from error
     if not old.schema.equals(new.schema):  # from before a column was added, say: columns are matched by pandas
         rows = [*read(path).to_dict("records"), *new.to_pandas().to_dict("records")]
@@ -176,7 +178,9 @@ def held(path: Path) -> dict[str, tuple[str, str]]:
         return dict(zip(columns["key"], zip(columns["status"], origins, strict=True), strict=True))
     except MemoryError:
         raise
-    except (OSError, pa.ArrowException, KeyError):
+    except (OSError, pa.ArrowException, KeyError) as error:
+        if getattr(error, "errno", None):  # the file system is in trouble, not the file
+            raise
         warnings.warn(f"{path} is damaged: its runs are computed again", stacklevel=2)
         return {}
 

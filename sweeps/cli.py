@@ -51,10 +51,11 @@ def status(options: argparse.Namespace) -> int:
     elif options.watch:
         with Live(console=console, auto_refresh=False) as display:
             while True:
-                display.update(report.as_table(Sweep.open(options.folder)), refresh=True)
-                if not sweep.live():
+                live = sweep.live()
+                display.update(report.as_table(sweep, live), refresh=True)
+                if not live:
                     break
-                time.sleep(REFRESH)
+                time.sleep(max(REFRESH, sweep.patience))
     else:
         console.print(report.as_table(sweep), soft_wrap=True, highlight=False)
     return _exit_status(sweep)
@@ -135,11 +136,11 @@ def _parser() -> argparse.ArgumentParser:
 def _site(sweep: Sweep, changes: Sequence[str]) -> Site:
     """Return the site of the last submission, with parameters changed: key=value, or hydra/launcher=slurm."""
     given = {key.removeprefix("hydra.launcher."): value for key, _, value in (line.partition("=") for line in changes)}
-    last = sweep.submissions[-1] if sweep.submissions else None
-    kind = given.pop("hydra/launcher", last.site if last else "local")
+    kind = given.pop("hydra/launcher", sweep.submissions[-1].site if sweep.submissions else "local")
     if kind not in SITES:
         raise ValueError(f"hydra/launcher={kind} is not known: {', '.join(SITES)}")
-    parameters = dict(last.parameters) if last and last.site == kind else {"job": sweep.job}
+    alike = [each.parameters for each in sweep.submissions if each.site == kind]
+    parameters = dict(alike[-1]) if alike else {"job": sweep.job}
     schema, changed = OmegaConf.structured(SITES[kind]), [f"{key}={value}" for key, value in given.items()]
     try:
         merged = OmegaConf.merge(schema, parameters, OmegaConf.from_dotlist(changed))

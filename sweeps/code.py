@@ -45,8 +45,8 @@ def _own() -> Iterator[Path]:
     for name, module in list(sys.modules.items()):
         file = Path(getattr(module, "__file__", None) or "")
         own = file.suffix == ".py" and not any(folder in file.resolve().parents for folder in installed)
-        if own and ("." not in name or name.startswith("hydra_plugins.")):
-            yield from _files(file, is_package=hasattr(module, "__path__"))
+        if own:
+            yield from _files(file, is_package=hasattr(module, "__path__") and "." not in name)
 
 
 def _files(file: Path, is_package: bool) -> Iterable[Path]:

@@ -11,6 +11,7 @@ from typing import Any
 
 from rich.console import Console
 
+from sweeps.job import ERROR_FILE
 from sweeps.order import Order
 from sweeps.packing import check_memory
 from sweeps.progress import watched
@@ -57,14 +58,11 @@ class Launch:
             NotEnoughMemoryError: a job is too large; nothing is handed out.
             SubmissionError: the site refused.
         """
-        standings = self.sweep.look({} if lost else None)
-        todo = self.sweep.undone(standings)
+        if lost:
+            self.sweep.give_up()
+        todo = self.sweep.undone(self.sweep.look())
         check_memory(todo, self.site.memory_gb)
-        if not todo:
-            return None
-        suspects = {each.name for each in standings if each.killed} if self.site.at_once is None else set()
-        alone = [[order] for order in todo if order.name in suspects]
-        return self._hand_out([*self.site.packs([order for order in todo if order.name not in suspects]), *alone])
+        return self._hand_out(self.site.packs(todo)) if todo else None
 
     def _hand_out(self, packs: Sequence[Sequence[Order]], alone: bool = False) -> Submission:
         submission = Submission.create(
@@ -78,6 +76,8 @@ class Launch:
             alone=alone,
             **self.place,
         )
+        for name in {order.name for pack in packs for order in pack}:
+            (self.sweep.folder / name / ERROR_FILE).unlink(missing_ok=True)
         try:
             self.site.start(submission)
         except SubmissionError as error:
@@ -86,9 +86,8 @@ class Launch:
         return submission
 
     def attend(self, console: Console) -> None:
-        """Wait until no pack of the sweep lives and nothing is left to hand out.
+        """Wait until no pack of the sweep lives, then give jobs whose worker was killed one more try, alone.
 
-        What another process had and left undone is taken over; a job whose worker was killed has one more try, alone.
         An interrupt ends what this process has handed out, if the site is such, lets it save, and goes on up.
         """
         try:
@@ -102,21 +101,16 @@ class Launch:
             raise
 
     def _once_more(self, console: Console) -> bool:
-        """Hand out what others left undone, or else what lost its worker; return whether there was any."""
+        """Hand out, one a pack, jobs that lost their worker in company; return whether there are any."""
         with self.sweep.locked():
             standings = self.sweep.look()
-            own = {name for each in self._own for pack in each.packs for name in pack}
-            orders = self.sweep.undone(standings, [MISSING])
-            others = [order for order in orders if order.name not in own]
             killed = {each.name for each in standings if each.killed and not self._was_alone(each.name)}
-            alone = [[order] for order in orders if order.name in killed][: self.site.at_once]
-            if others:
-                self._hand_out(self.site.packs(others))
-            elif alone:
+            orders = [order for order in self.sweep.undone(standings, [MISSING]) if order.name in killed]
+            if orders:
                 told = f"{len(killed)} points lost their worker: once more, each in a process of its own"
                 console.print(told, highlight=False)
-                self._hand_out(alone, alone=True)
-            return bool(others or alone)
+                self._hand_out([[order] for order in orders][: self.site.at_once], alone=True)
+            return bool(orders)
 
     @property
     def _own(self) -> list[Submission]:

@@ -19,7 +19,7 @@ from sweeps.alone import TaskCall, value_of
 from sweeps.launch import Launch
 from sweeps.order import Order
 from sweeps.plan import plain_hydra
-from sweeps.sites import Local, Site, Slurm
+from sweeps.sites import QUEUED, RUNNING, Local, Site, Slurm
 from sweeps.submission import Submission
 from sweeps.sweep import DONE, Standing, Sweep, job_class
 from sweeps.text import program
@@ -72,7 +72,7 @@ class PackLauncher(Launcher):
             sweep.keep()
         self.run(sweep, plain_hydra(configs[0]))
         standings = {each.name: each for each in sweep.look()}
-        return [_returned(sweep, order, standings[order.name]) for order in orders]
+        return [_returned(sweep, order, standings[order.name], self.site.detach) for order in orders]
 
     def _compose(self, lines: Sequence[str], number: int) -> DictConfig:
         config = self._context.config_loader.load_sweep_config(self._config, list(lines))
@@ -129,11 +129,13 @@ def _order(job: str | None, config: DictConfig) -> Order:
     )
 
 
-def _returned(sweep: Sweep, order: Order, standing: Standing) -> JobReturn:
+def _returned(sweep: Sweep, order: Order, standing: Standing, detached: bool) -> JobReturn:
     """Return what Hydra's sweepers are told of a job."""
     returned = JobReturn(overrides=order.overrides, cfg=OmegaConf.create(dict(order.config)))
     returned.working_dir = str(sweep.folder / order.name)
-    if standing.state == DONE:
+    if detached and standing.state in (QUEUED, RUNNING):
+        returned.status = JobStatus.COMPLETED  # there is no value yet
+    elif standing.state == DONE:
         returned.status, returned.return_value = JobStatus.COMPLETED, value_of(sweep.folder / order.name)
     else:
         returned.status = JobStatus.FAILED

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+
+from sweeps.files import write
 
 __all__ = ["FILE", "Manifest", "OtherSweepError"]
 
@@ -64,11 +65,7 @@ class Manifest:
                 f"hydra.sweep.dir={folder}_2",
             )
             return
-        path = folder / FILE
-        folder.mkdir(parents=True, exist_ok=True)
-        unfinished = path.with_name(f".{FILE}.{os.getpid()}")
-        unfinished.write_text(json.dumps(asdict(self), indent=1) + "\n")
-        os.replace(unfinished, path)
+        write(folder / FILE, json.dumps(asdict(self), indent=1) + "\n")
 
     def agree(self, other: Manifest, complaint: str, advice: str = "") -> None:
         """Raise OtherSweepError with the differences if another manifest is not the same."""

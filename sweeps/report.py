@@ -23,9 +23,9 @@ SHOWN = 20
 """Failed points that are shown one by one."""
 
 
-def as_table(sweep: Sweep) -> Group:
+def as_table(sweep: Sweep, live: Live | None = None) -> Group:
     """Return a table of the states with the time left, the reasons of failures, and warnings."""
-    live = sweep.live()
+    live = sweep.live() if live is None else live
     standings = sweep.look(live)
     counts = Counter(each.state for each in standings)
     table = Table("state", "points", "", title=str(sweep.folder), title_justify="left", show_edge=False)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import socket
 import sys
 import time
@@ -42,6 +41,12 @@ class Word:
     started: float
     done: float = 0.0  # cost of the results it has put on disk
     before: float = 0.0  # and of those of earlier attempts
+
+    @classmethod
+    def of_nobody(cls) -> Word:
+        """Return the word on a pack that no worker has started on."""
+        return cls(phase=LEFT, attempt=0, host="", pid=0, job_id="", started=0.0)
+
     reason: str = ""
 
 
@@ -104,11 +109,11 @@ class Submission:
         return made
 
     def keep(self, packs: int) -> None:
-        """Take back all but so many of the first packs, which the site did not take."""
-        if packs:
-            replace(self, packs=self.packs[:packs])._write()
-        else:
-            shutil.rmtree(self.folder)
+        """Take back all but so many of the first packs, which the site did not take, as far as it told.
+
+        The folder and its number stay: a queue that did take them would otherwise meet others there.
+        """
+        replace(self, packs=self.packs[:packs])._write()
 
     @classmethod
     def read(cls, folder: Path) -> Submission:
@@ -133,8 +138,11 @@ class Submission:
         return self._file(k, "word.json")
 
     def word(self, k: int) -> Word | None:
-        """Return the last word on a pack, None if no worker has started on it."""
-        plain = read_json(self.word_file(k))
+        """Return the last word on a pack, None if no worker has started on it or a crash has damaged it."""
+        try:
+            plain = read_json(self.word_file(k))
+        except ValueError:
+            return None
         return None if plain is None else Word(**plain)
 
     def say(self, k: int, word: Word, **changes: Any) -> Word:

@@ -58,6 +58,8 @@ def origins_warning(standings: Sequence[Standing]) -> list[str]:
 def _results(standings: Sequence[Standing]) -> str:
     results = sum((each.results for each in standings), Counter[str]())
     odd = {state: n for state, n in results.items() if state not in (WELL, FAILED, MISSING)}
+    if results[DONE]:  # of an app whose results have no more to tell
+        results[WELL] += results.pop(DONE)
     parts = [f"{results[WELL]} converged"] if results[WELL] or odd else []
     if odd and set(odd) != {DONE}:
         told = ", ".join(f"{n} {state}" for state, n in sorted(odd.items()))

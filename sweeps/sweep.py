@@ -15,8 +15,8 @@ from sweeps.files import locked, read_json, write_json
 from sweeps.job import ERROR_FILE, FAILED, Job
 from sweeps.order import Order, merged
 from sweeps.sites import QUEUED, RUNNING, SITES, Live
+from sweeps.submission import LEFT, STATE_FOLDER, Submission, Word, submissions
 from sweeps.submission import RUNNING as AT_WORK
-from sweeps.submission import STATE_FOLDER, Submission, submissions
 from sweeps.text import again
 
 __all__ = ["DONE", "MISSING", "STATES", "NoSweepError", "Standing", "Sweep", "job_class"]
@@ -104,6 +104,12 @@ class Sweep:
             found |= site.live(mine) if mine else {}
         return found
 
+    def give_up(self) -> None:
+        """Take for lost what seems queued or running."""
+        for each in self.submissions:
+            for k in [k for folder, k in self.live() if folder == each.folder]:
+                each.say(k, each.word(k) or Word.of_nobody(), phase=LEFT, reason="taken for lost")
+
     def look(self, live: Live | None = None) -> list[Standing]:
         """Return how the jobs stand, in the order in which they were ordered."""
         live = self.live() if live is None else live
@@ -152,8 +158,9 @@ class Sweep:
         facts: dict[str, Any] = {"results": results, "origins": origins}
         if not results[MISSING] and not results[FAILED]:
             return Standing(name, DONE, **facts)
-        if name in handed.live:
-            return Standing(name, handed.live[name], **facts)
+        on_its_way = handed.state(name, [key for key in wanted if held.get(key, (FAILED,))[0] == FAILED])
+        if on_its_way:
+            return Standing(name, on_its_way, **facts)
         error = _last_line(self.folder / name / ERROR_FILE)
         if error:
             return Standing(name, FAILED, error, **facts)
@@ -164,14 +171,25 @@ class Sweep:
 class _Handed:
     """Who has which job, or had it last."""
 
-    live: Mapping[str, str]
+    live: Mapping[str, Mapping[str, str]]  # by job and result
     last: Mapping[str, tuple[Submission, int]]
 
     @classmethod
     def of(cls, handed: Sequence[Submission], live: Live) -> _Handed:
         packs = [(each, k, names) for each in handed for k, names in enumerate(each.packs)]
-        alive = {name: live[each.folder, k] for each, k, names in packs if (each.folder, k) in live for name in names}
+        alive: dict[str, dict[str, str]] = {}
+        for each, k, _ in packs:
+            for order in each.orders(k) if (each.folder, k) in live else ():
+                alive.setdefault(order.name, {}).update(dict.fromkeys(order.wanted, live[each.folder, k]))
         return cls(alive, {name: (each, k) for each, k, names in packs for name in names})
+
+    def state(self, name: str, missing: Iterable[str]) -> str | None:
+        """Return whether these results of a job are all on their way: running, or queued."""
+        alive = self.live.get(name, {})
+        states = {alive.get(key) for key in missing}
+        if None in states or not states:
+            return None
+        return RUNNING if RUNNING in states else QUEUED
 
     def killed(self, name: str) -> bool:
         """Whether the last worker on a job ended without a word."""
@@ -187,8 +205,8 @@ class _Handed:
         if word is None:
             return f"submitted as {submission.folder.name}/{k:03d}, and gone before it started"
         if word.phase == AT_WORK:
-            return f"its worker was killed on {word.host} (out of memory? see {submission.log(k)})"
-        return word.reason or f"its worker {word.phase}, see {submission.log(k)}"
+            return f"its worker was killed on {word.host} (out of memory? see the logs in {submission.folder})"
+        return word.reason or f"its worker {word.phase}, see the logs in {submission.folder}"
 
 
 def job_class(path: str | None) -> type[Job]:

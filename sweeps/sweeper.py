@@ -17,10 +17,9 @@ from omegaconf import DictConfig, open_dict
 from rich.console import Console
 
 from sweeps import summary
-from sweeps.files import DiskFullError
 from sweeps.job import ERROR_FILE, FAILED, Job
 from sweeps.launcher import PackLauncher
-from sweeps.manifest import Manifest, OtherSweepError
+from sweeps.manifest import Manifest
 from sweeps.packing import describe
 from sweeps.plan import Composer, Planned, swept_keys
 from sweeps.progress import watched
@@ -75,7 +74,7 @@ class GridSweeper(BasicSweeper):
             with sweep.locked():
                 manifest.claim(folder)
                 sweep.keep()
-        except (OtherSweepError, DiskFullError) as error:
+        except ValueError as error:
             raise ConfigCompositionException(str(error)) from error
         self._tell_start(folder, sweep.look())
         self._launch(launcher, sweep, planned)

@@ -38,6 +38,10 @@ HEARTBEAT = 10.0
 EXIT_FAILED, EXIT_REFUSED = 1, 3
 
 
+class OtherJobError(ValueError):
+    """The config of an order makes another job than it did."""
+
+
 class Left(BaseException):
     """Told to stop in the middle of a task function, which has no other place to notice."""
 
@@ -102,9 +106,16 @@ class Worker:
         hydra = hydra_node(self.submission.hydra, order, self.submission.sweep, _job_id() or str(order.number))
         os.environ.update({key: str(value) for key, value in hydra["job"]["env_set"].items()})
         if made is TaskCall:
+            hydra["sweep"]["dir"] = str(self.submission.sweep)  # wherever it lies now
             return TaskCall({**order.config, "hydra": hydra})
+        job = made(order.config)
+        if set(job.wanted) != set(order.wanted):
+            raise OtherJobError(
+                f"{order.name} is not what was submitted: its results have other keys now, as when a data file has "
+                "changed. Give the sweep's command again; if it refuses this folder, with another hydra.sweep.dir"
+            )
         write_hydra_files(self.submission.sweep / order.name, order.config, hydra)
-        return made(order.config)
+        return job
 
     def _refuse(self, different: list[str]) -> int:
         reason = (
@@ -153,7 +164,8 @@ class Worker:
     def _beat(self) -> None:
         while True:
             time.sleep(HEARTBEAT)
-            os.utime(self.submission.word_file(self.k))
+            with contextlib.suppress(OSError):  # a file system may be away for a moment
+                os.utime(self.submission.word_file(self.k))
 
     def _first_word(self) -> Word:
         before = self.submission.word(self.k)
@@ -185,10 +197,11 @@ def _threads_of_slurm() -> Mapping[str, str]:
 
 def main() -> None:
     """Work on the pack that the command line names."""
-    os.environ.update(_threads_of_slurm())
-    folder, first = sys.argv[1:]
-    index = os.environ.get("SLURM_ARRAY_TASK_ID") or "0"
-    sys.exit(Worker(Submission.read(Path(folder)), int(first) + int(index)).work())
+    submission, k = Submission.read(Path(sys.argv[1])), int(sys.argv[2])
+    if submission.site == Slurm.kind:  # local workers may live in a task of Slurm too
+        os.environ.update(_threads_of_slurm())
+        k += int(os.environ.get("SLURM_ARRAY_TASK_ID") or 0)
+    sys.exit(Worker(submission, k).work())
 
 
 if __name__ == "__main__":

@@ -109,7 +109,11 @@ class Slurm(Site):
                 self._executor(_array_folder(submission, first)).submit_tasks(_command(submission, first), count)
             except (FailedJobError, FailedSubmissionError, RuntimeError) as error:
                 told = f"sbatch refused after {first} of {len(submission.packs)} tasks: {str(error).strip()}"
-                raise SubmissionError(first, f"{told}\nThe same command again submits what is missing") from error
+                advice = (
+                    "The same command again submits what is missing. Where the number of tasks is limited, "
+                    "hydra.launcher.points_per_task=.. makes fewer"
+                )
+                raise SubmissionError(first, f"{told}\n{advice}") from error
 
     def _executor(self, folder: Path) -> _Executor:
         own = {key: value for key, value in asdict(self).items() if key not in OURS}

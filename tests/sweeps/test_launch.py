@@ -6,6 +6,8 @@ import signal
 import subprocess
 import sys
 import threading
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -109,14 +111,55 @@ def test_what_another_process_has_is_waited_for_and_not_computed_twice(squares):
     assert [list(map(list, each.packs)) for each in squares.sweep.submissions] == [[["x=1", "x=2"]], [["x=3"]]]
 
 
-def test_what_another_process_leaves_undone_is_taken_over(squares):
-    theirs = squares.submit({"x": 1, "seconds": 60})
-    object.__setattr__(theirs, "pid", 1)  # as if another process had launched it
-    theirs._write()
-    word = squares.until(lambda: squares.tries(1) and theirs.word(0))
-    threading.Timer(0.3, os.kill, (word.pid, signal.SIGTERM)).start()
-    squares.run({"x": 1})
+def test_results_that_nobody_has_yet_are_handed_out_beside_a_job_that_runs(squares):
+    squares.submit({"x": 1, "seconds": 1})
+    squares.run({"x": 1, "repeats": 3})
     assert squares.states() == {"x=1": "done"}
+    assert len(squares.sweep.submissions) == 2
+
+
+def test_what_was_cancelled_stays_so_though_another_process_waits(squares):
+    squares.submit({"x": 1, "seconds": 60})
+    squares.until(lambda: squares.tries(1))
+    threading.Timer(0.5, squares.launch().site.cancel, [squares.sweep.submissions]).start()
+    squares.run({"x": 1, "seconds": 60})
+    assert squares.states() == {"x=1": "missing"}
+    assert len(squares.sweep.submissions) == 1
+
+
+def test_a_job_that_is_another_now_is_refused(squares, monkeypatch):
+    squares.order({"x": 1})
+    [order] = squares.sweep.orders
+    squares.sweep.orders = [replace(order, wanted=("as", "submitted"))]
+    with squares.sweep.locked():
+        squares.launch().submit()
+    squares.until(lambda: not squares.sweep.live())
+    [standing] = squares.sweep.look()
+    assert "x=1 is not what was submitted: its results have other keys now" in standing.reason
+    assert squares.tries(1) == []
+
+
+def test_local_workers_within_a_task_of_slurm_have_their_own_packs(squares, monkeypatch):
+    monkeypatch.setenv("SLURM_ARRAY_TASK_ID", "3")
+    squares.run({"x": 1}, {"x": 2}, workers=2)
+    assert squares.states() == {"x=1": "done", "x=2": "done"}
+
+
+def test_an_old_error_does_not_hide_what_came_after_it(squares):
+    squares.run({"x": 1, "how": "raises"})
+    submission = squares.submit({"x": 1, "seconds": 60})
+    word = squares.until(lambda: len(squares.tries(1)) > 2 and submission.word(0))
+    os.kill(word.pid, signal.SIGTERM)
+    squares.until(lambda: not squares.sweep.live())
+    [standing] = squares.sweep.look()
+    assert (standing.state, standing.reason) == ("missing", "stopped by SIGTERM; what was finished is kept")
+
+
+def test_a_damaged_word_is_none(squares):
+    squares.run({"x": 1})
+    squares.sweep.submissions[0].word_file(0).write_text("")
+    squares.run({"x": 1}, {"x": 2})
+    assert squares.states() == {"x=1": "done", "x=2": "done"}
 
 
 def test_many_that_submit_at_once_hand_each_job_out_once(squares):
@@ -147,7 +190,7 @@ def test_an_interrupt_of_the_launcher_ends_its_workers(squares):
         "made = conftest.Counting(Sweep(Path(sys.argv[1]), 'counting.Job', []), io.StringIO());"
         "made.run({'x': 1, 'seconds': 60})"
     )
-    command = [sys.executable, "-c", code, str(squares.sweep.folder), "", *sys.path]
+    command = [sys.executable, "-c", code, str(squares.sweep.folder), "", str(Path(__file__).parent), *sys.path]
     restore = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)  # noqa: E731
     launcher = subprocess.Popen(command, preexec_fn=restore, stderr=subprocess.PIPE)
     squares.until(lambda: squares.tries(1))

@@ -123,7 +123,9 @@ def test_what_seems_to_run_can_be_taken_for_lost(squares, capsys):
     squares.submit({"x": 1, "seconds": 2})
     squares.until(lambda: squares.tries(1))
     assert main(["resume", str(squares.sweep.folder), "--lost"]) == 0
+    first, _ = squares.sweep.submissions
     assert len(squares.sweep.submissions) == 2
+    assert first.word(0).phase in ("left", "ended")  # "left" until its worker, which did live, has ended
 
 
 def test_bad_commands_say_what_is_allowed(squares, capsys, tmp_path):
