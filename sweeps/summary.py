@@ -57,11 +57,10 @@ def origins_warning(standings: Sequence[Standing]) -> list[str]:
 
 def _results(standings: Sequence[Standing]) -> str:
     results = sum((each.results for each in standings), Counter[str]())
-    odd = {state: n for state, n in results.items() if state not in (WELL, FAILED, MISSING)}
-    if results[DONE]:  # of an app whose results have no more to tell
-        results[WELL] += results.pop(DONE)
-    parts = [f"{results[WELL]} converged"] if results[WELL] or odd else []
-    if odd and set(odd) != {DONE}:
+    well = results[WELL] + results[DONE]
+    odd = {state: n for state, n in results.items() if state not in (WELL, DONE, FAILED, MISSING)}
+    parts = [f"{well} {DONE if results[DONE] else WELL}"] if well or odd else []
+    if odd:
         told = ", ".join(f"{n} {state}" for state, n in sorted(odd.items()))
         parts += [f"{sum(odd.values())} not converged ({told})"]
     parts += [f"{results[state]} {state}" for state in (FAILED, MISSING) if results[state]]
