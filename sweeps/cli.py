@@ -71,11 +71,8 @@ def wait_for(options: argparse.Namespace) -> int:
 def cancel(options: argparse.Namespace) -> int:
     """End what is queued or running; it is saved first."""
     sweep = Sweep.open(options.folder)
-    told = 0
-    for kind, site in SITES.items():
-        mine = [each for each in sweep.submissions if each.site == kind]
-        told += site.cancel(mine) if mine else 0
-    print(f"{told} tasks told to save and leave; python -m sweeps resume {shlex.quote(str(sweep.folder))} goes on")
+    told, folder = sweep.cancel(), shlex.quote(str(sweep.folder))
+    print(f"{told} tasks told to save and leave; python -m sweeps resume {folder} goes on")
     return 0
 
 

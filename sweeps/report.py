@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter
+from collections.abc import Sequence
 
 from rich.console import Group
 from rich.markup import escape
@@ -15,7 +16,7 @@ from sweeps.progress import duration
 from sweeps.sites import Live
 from sweeps.submission import RUNNING as AT_WORK
 from sweeps.summary import missing, origins_warning
-from sweeps.sweep import DONE, STATES, Sweep
+from sweeps.sweep import DONE, STATES, Standing, Sweep
 
 __all__ = ["as_json", "as_table", "seconds_left"]
 
@@ -37,7 +38,7 @@ def as_table(sweep: Sweep, live: Live | None = None) -> Group:
         lines = [*lines[:SHOWN], f"and {len(lines) - SHOWN} more failed points"]
     lines += missing(standings)
     lines += [f"[yellow]warning[/] {escape(line)}" for line in origins_warning(standings)]
-    left = seconds_left(sweep, live)
+    left = seconds_left(sweep, standings, live)
     lines += [f"about {duration(left)} left"] if left is not None else []
     return Group(table, *lines)
 
@@ -50,7 +51,7 @@ def as_json(sweep: Sweep) -> str:
         {
             "folder": str(sweep.folder),
             "points": {state: sum(each.state == state for each in standings) for state in STATES},
-            "seconds_left": seconds_left(sweep, live),
+            "seconds_left": seconds_left(sweep, standings, live),
             "warnings": origins_warning(standings),
             "jobs": [
                 {"name": each.name, "state": each.state, "reason": each.reason, "results": dict(each.results)}
@@ -61,10 +62,10 @@ def as_json(sweep: Sweep) -> str:
     )
 
 
-def seconds_left(sweep: Sweep, live: Live) -> float | None:
+def seconds_left(sweep: Sweep, standings: Sequence[Standing], live: Live) -> float | None:
     """Return the time that what is left takes at the pace of the workers so far; None if nothing tells."""
     words = [each.word(k) for each in sweep.submissions for k in range(len(each.packs)) if (each.folder, k) in live]
     paces = [word.done / (time.time() - word.started) for word in words if word and word.phase == AT_WORK and word.done]
     if not paces:
         return None
-    return sweep.left(sweep.look(live)) / sum(paces)
+    return sweep.left(standings) / sum(paces)

@@ -41,13 +41,12 @@ class Word:
     started: float
     done: float = 0.0  # cost of the results it has put on disk
     before: float = 0.0  # and of those of earlier attempts
+    reason: str = ""
 
     @classmethod
     def of_nobody(cls) -> Word:
         """Return the word on a pack that no worker has started on."""
         return cls(phase=LEFT, attempt=0, host="", pid=0, job_id="", started=0.0)
-
-    reason: str = ""
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from sweeps import alone
 from sweeps.files import locked, read_json, write_json
 from sweeps.job import ERROR_FILE, FAILED, Job
 from sweeps.order import Order, merged
-from sweeps.sites import QUEUED, RUNNING, SITES, Live
+from sweeps.sites import QUEUED, RUNNING, SITES, Live, Site
 from sweeps.submission import LEFT, STATE_FOLDER, Submission, Word, submissions
 from sweeps.submission import RUNNING as AT_WORK
 from sweeps.text import again
@@ -98,17 +98,25 @@ class Sweep:
 
     def live(self) -> dict[tuple[Path, int], str]:
         """Return which packs are queued or running."""
-        found: dict[tuple[Path, int], str] = {}
-        for kind, site in SITES.items():
-            mine = [each for each in self.submissions if each.site == kind]
-            found |= site.live(mine) if mine else {}
-        return found
+        return {pack: state for site, mine in self._by_site() for pack, state in site.live(mine).items()}
+
+    def cancel(self) -> int:
+        """End what is queued or running, and return how many packs were told."""
+        return sum(site.cancel(mine) for site, mine in self._by_site())
 
     def give_up(self) -> None:
         """Take for lost what seems queued or running."""
+        handed = {each.folder: each for each in self.submissions}
+        for folder, k in self.live():
+            word = handed[folder].word(k) or Word.of_nobody()
+            handed[folder].say(k, word, phase=LEFT, reason="taken for lost")
+
+    def _by_site(self) -> list[tuple[type[Site], list[Submission]]]:
+        """Return the sites that something was handed out to, with it."""
+        mine: dict[str, list[Submission]] = {}
         for each in self.submissions:
-            for k in [k for folder, k in self.live() if folder == each.folder]:
-                each.say(k, each.word(k) or Word.of_nobody(), phase=LEFT, reason="taken for lost")
+            mine.setdefault(each.site, []).append(each)
+        return [(SITES[kind], handed) for kind, handed in mine.items()]
 
     def look(self, live: Live | None = None) -> list[Standing]:
         """Return how the jobs stand, in the order in which they were ordered."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -95,7 +96,7 @@ def _alive(submission: Submission, k: int) -> bool:
     word = submission.word(k)
     if word is not None and word.phase != RUNNING:
         return False
-    if submission.host != os.uname().nodename:
+    if submission.host != socket.gethostname():
         return word is not None and submission.heard(k) < SILENCE
     return _process(submission, k) is not None
 
@@ -103,7 +104,7 @@ def _alive(submission: Submission, k: int) -> bool:
 def _process(submission: Submission, k: int) -> psutil.Process | None:
     """Return the worker of a pack if it runs on this machine."""
     start = read_json(_start_file(submission, k))
-    if start is None or submission.host != os.uname().nodename:
+    if start is None or submission.host != socket.gethostname():
         return None
     try:
         process = psutil.Process(start["pid"])
