@@ -39,6 +39,7 @@ def simulate(
     measure: schema.Measure | None = None,
     device: str = "cpu",
     dtype: str = "float64",
+    compiled: bool = True,
 ) -> pd.DataFrame:
     """Train networks over the plane and return their records, one row a run (`condense.records.COLUMNS`).
 
@@ -53,6 +54,7 @@ def simulate(
         activation: of the two-layer network.
         data: a known data set, the path of an .npz or .csv, arrays (x, y), or a `Dataset`.
         flow: "exponential", "descent", "adam", or one of `schema.Exponential`, `Descent`, `Adam` with its options.
+        compiled: use compiled kernels where they are made for the network; False computes all by torch.
 
     Raises:
         ValueError: a value that is not allowed; the message says what is.
@@ -70,6 +72,7 @@ def simulate(
         "seeds": _several(seeds),
         "device": device,
         "dtype": dtype,
+        "compiled": compiled,
     }
     dataset = _dataset(data) or data_sets.load(config["data"])  # type: ignore[arg-type]
     user = None if isinstance(network, str | schema.Network) else network

@@ -17,6 +17,9 @@ __all__ = ["Batch", "Wanted", "batches"]
 BATCH = 2**20
 """Features (runs x neurons x data points) trained together; more runs go one batch after another."""
 
+FUSED_BATCH = 2**23
+"""The same for compiled kernels, which store no features: what counts is that a step costs more than its overhead."""
+
 
 @dataclass(frozen=True)
 class Wanted:
@@ -82,7 +85,7 @@ def batches(
 def _most(run: Wanted, memory_gb: float | None) -> int:
     """Return how many such runs make a batch."""
     problem, width = run.problem, run.width
-    most = BATCH // estimate.features(problem, width)
+    most = (FUSED_BATCH if problem.fused else BATCH) // estimate.features(problem, width)
     if memory_gb is not None:
         free = memory_gb - estimate.memory_gb(problem, width, runs=0)
         most = min(most, int(free / estimate.run_gb(problem, width)))

@@ -26,15 +26,15 @@ REMEMBERED = 64
 
 def relative_change(state: State, measure: Measure) -> Columns:
     """Return RD = |theta - theta(0)| / |theta(0)| of every block and of all, final and as supremum over the steps."""
-    final = state.network.relative_change(state.theta, state.origin)
+    final = state.stage.relative_change()
     columns = {f"rd_{block}": change.tolist() for block, change in final.items()}
     return {**columns, **{f"rd_{block}_sup": change.tolist() for block, change in state.sup.items()}}
 
 
 def clusters(state: State, measure: Measure) -> Columns:
     """Return the number of directions and lines that cover the neurons, before and after; none without neurons."""
-    before = [_initial_cover(neurons, measure) for neurons in _neurons(state, state.origin)]
-    rows = [_row(*pair, measure) for pair in zip(_neurons(state, state.theta), before, strict=True)]
+    before = [_initial_cover(neurons, measure) for neurons in _neurons(state, state.network.rest)]
+    rows = [_row(*pair, measure) for pair in zip(_neurons(state, state.displacement), before, strict=True)]
     return {name: [row[name] for row in rows] for name in rows[0]} if rows else {}
 
 
@@ -58,8 +58,8 @@ class _Neurons:
         )
 
 
-def _neurons(state: State, theta: Theta) -> Iterator[_Neurons]:
-    found = state.network.neurons(theta)
+def _neurons(state: State, displacement: Theta) -> Iterator[_Neurons]:
+    found = state.network.neurons(displacement)
     for directions, amplitudes, active in zip(*found, strict=True) if found else ():
         chosen = active & amplitudes.isfinite()
         yield _Neurons(directions[:, chosen].double().cpu().numpy(), amplitudes[chosen].double().cpu().numpy())

@@ -17,6 +17,7 @@ from condense import identity, registry, schema
 from condense.data import Dataset
 from condense.plane import Scales
 from condense.provenance import provenance
+from condense.unrolled import unrollable
 
 if TYPE_CHECKING:
     from condense.networks import UserNetwork
@@ -65,7 +66,16 @@ class Problem:
     @functools.cached_property
     def group(self) -> tuple[object, ...]:
         """What problems have in common whose runs can go through one batch: all but the place, widths and seeds."""
-        return self.setting, self.config.device, repr(self.config.measure), id(self.user)
+        return self.setting, self.config.device, self.config.compiled, repr(self.config.measure), id(self.user)
+
+    @functools.cached_property
+    def fused(self) -> bool:
+        """Whether its runs step by compiled kernels, see `condense.unrolled`."""
+        config = self.config
+        plain = self.user is None and config.compiled and config.device == "cpu" and config.dtype == "float64"
+        known = config.network.activation in ("relu", "leaky_relu") and config.flow.name == "exponential"
+        n, d = self.data.x.shape
+        return plain and known and unrollable(n, min(n, d + config.network.bias))
 
     @property
     def copies(self) -> int:

@@ -20,7 +20,7 @@ from condense import checkpoint, estimate, registry
 from condense.batches import Batch, Wanted
 from condense.checkpoint import Checkpoint, CheckpointError
 from condense.flows.base import STATUS_CODES, Flow, State
-from condense.networks import Functional, Network, Run, Theta, TwoLayer
+from condense.networks import Functional, Network, Run, TwoLayer
 from condense.plane import Scales
 from condense.problem import Problem
 from condense.schema import Measure
@@ -128,9 +128,9 @@ class _Training:
     def _begin(self) -> State:
         problem = self.batch.problem
         runs = [Run(Scales(row["alpha"], row["beta1"], row["beta2"]), row["neurons"], row["seed"]) for row in self.rows]
-        network, theta = stack(problem, runs)
-        targets = torch.as_tensor(problem.data.y, dtype=theta[0].dtype, device=theta[0].device)
-        state = self.flow.start(network, theta, targets)
+        network = stack(problem, runs)
+        targets = torch.as_tensor(problem.data.y, dtype=network.kappa.dtype, device=network.kappa.device)
+        state = self.flow.start(network, targets)
         for row, mse in zip(self.rows, state.mse.tolist(), strict=True):
             row["mse_initial"] = mse
         return self._resume(state, self.batch.source) if self.batch.source else state
@@ -163,8 +163,8 @@ class _Training:
         return result
 
 
-def stack(problem: Problem, runs: Sequence[Run]) -> tuple[Network, Theta]:
-    """Return the networks of these runs, all of one width, and their parameters at the start."""
+def stack(problem: Problem, runs: Sequence[Run]) -> Network:
+    """Return the networks of these runs, all of one width."""
     config = problem.config
     options: dict[str, Any] = {
         "antisymmetric": config.init.antisymmetric,
@@ -174,8 +174,8 @@ def stack(problem: Problem, runs: Sequence[Run]) -> tuple[Network, Theta]:
     if problem.user is not None:
         return Functional.build(runs, problem.data, problem.user, **options)
     network = config.network
-    options |= {"activation": network.activation, "bias": network.bias, "reduce": _flow(problem).rotation_invariant}
-    return TwoLayer.build(runs, problem.data, **options)
+    options |= {"activation": network.activation, "bias": network.bias, "compiled": config.compiled}
+    return TwoLayer.build(runs, problem.data, reduce=_flow(problem).rotation_invariant, **options)
 
 
 def _flow(problem: Problem) -> Flow[Any]:

@@ -24,7 +24,7 @@ class AdamFlow(Flow[schema.Adam]):
 
     def prepare(self, state: State) -> State:
         """Start with zero moments."""
-        zeros = tuple(torch.zeros_like(x) for x in state.theta)
+        zeros = tuple(torch.zeros_like(x) for x in state.displacement)
         return replace(state, memory={"mean": zeros, "square": zeros})
 
     def attempt(self, state: State) -> State:
@@ -33,17 +33,17 @@ class AdamFlow(Flow[schema.Adam]):
         gradient = self._raw_gradient(state)
         mean = _average(config.beta1, state.memory["mean"], gradient)
         square = _average(config.beta2, state.memory["square"], tuple(g * g for g in gradient))
-        theta = tuple(
+        displacement = tuple(
             x
             - config.rate
             / _per_run(beta, x)
             * (m / (1 - config.beta1**t))
             / ((v / (1 - config.beta2**t)).sqrt() + config.eps)
-            for x, beta, m, v in zip(state.theta, state.network.betas, mean, square, strict=True)
+            for x, beta, m, v in zip(state.displacement, state.network.betas, mean, square, strict=True)
         )
         return replace(
             state,
-            stage=state.network.stage(theta, kernel=False),
+            stage=state.network.stage(displacement, kernel=False),
             time=state.time + config.rate,
             steps=state.steps + (state.status == RUNNING),
             memory={"mean": mean, "square": square},

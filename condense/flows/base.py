@@ -42,7 +42,6 @@ class State(Batched):
 
     run: Tensor
     stage: Stage
-    origin: Theta
     targets: Tensor
     stop: Tensor
     time: Tensor
@@ -57,9 +56,9 @@ class State(Batched):
         return self.stage.network
 
     @property
-    def theta(self) -> Theta:
-        """Where they are."""
-        return self.stage.theta
+    def displacement(self) -> Theta:
+        """theta - theta(0)."""
+        return self.stage.displacement
 
     @property
     def residual(self) -> Tensor:
@@ -78,9 +77,9 @@ class State(Batched):
 
     @property
     def saved(self) -> Saved:
-        """What has to be kept of a batch to go on with it later: all that does not follow from its runs and theta."""
-        parts: Saved = {name: getattr(self, name) for name in ("theta", "time", "steps", "status", "memory", "sup")}
-        return parts
+        """What has to be kept of a batch to go on with it later: all that does not follow from its runs."""
+        names = ("displacement", "time", "steps", "status", "memory", "sup")
+        return {name: getattr(self, name) for name in names}
 
     def end(self, status: str, runs: Tensor) -> State:
         """Return the state with these running runs (a mask) ended by a status."""
@@ -107,13 +106,13 @@ class Flow(ABC, Generic[Config]):
     def attempt(self, state: State) -> State:
         """Return the state after one attempted step of every run; a rejected step leaves its run where it was."""
 
-    def train(self, network: Network, theta: Theta, targets: Tensor) -> Iterator[State]:
-        """Train a batch from theta against targets of shape (n,), and yield the runs as they end.
+    def train(self, network: Network, targets: Tensor, displacement: Theta | None = None) -> Iterator[State]:
+        """Train a batch from its draw, or away from it, against targets of shape (n,); yield the runs as they end.
 
         Every run ends by itself: converged (mean square residual at or below the stop), max_steps, stalled, or
         nonfinite. Ended runs leave the batch, so a run that explodes costs its neighbours nothing.
         """
-        state = self.start(network, theta, targets)
+        state = self.start(network, targets, displacement)
         while len(state.run):
             ended = state.ended
             if ended.any():
@@ -128,37 +127,36 @@ class Flow(ABC, Generic[Config]):
         return self._watch(state, self.attempt(state))
 
     @torch.no_grad()
-    def start(self, network: Network, theta: Theta, targets: Tensor) -> State:
-        """Return the state of a batch at theta, before its first step."""
-        stage = network.stage(theta, kernel=self.needs_kernel)
+    def start(self, network: Network, targets: Tensor, displacement: Theta | None = None) -> State:
+        """Return the state of a batch before its first step."""
+        stage = network.stage(network.rest if displacement is None else displacement, kernel=self.needs_kernel)
         runs = len(stage.outputs)
         zeros = stage.outputs.new_zeros(runs)
         stop = self.config.stop * (targets.square().mean() if self.config.relative else 1.0)
         state = State(
             run=torch.arange(runs, device=zeros.device),
             stage=stage,
-            origin=theta,
             targets=targets.expand(runs, -1),
             stop=zeros + stop,
             time=zeros,
             steps=torch.zeros_like(zeros, dtype=torch.int64),
             status=torch.zeros_like(zeros, dtype=torch.int8),
             memory={},
-            sup=network.relative_change(theta, theta),
+            sup=stage.relative_change(),
         )
         return self.prepare(self._judge(state))
 
     @torch.no_grad()
     def resume(self, start: State, saved: Saved) -> State:
         """Return the batch where it was saved, in place of its start."""
-        stage = start.network.stage(saved["theta"], kernel=self.needs_kernel)
-        return replace(start, stage=stage, **{name: part for name, part in saved.items() if name != "theta"})
+        stage = start.network.stage(saved["displacement"], kernel=self.needs_kernel)
+        return replace(start, stage=stage, **{name: part for name, part in saved.items() if name != "displacement"})
 
     def _watch(self, before: State, after: State) -> State:
         """Follow the relative change where a run moved, and end runs by residual, finiteness and number of steps."""
         moved = after.stage is not before.stage
         if moved:
-            change = after.network.relative_change(after.theta, after.origin)
+            change = after.stage.relative_change()
             after = replace(after, sup={key: torch.maximum(change[key], old) for key, old in after.sup.items()})
             after = self._judge(after)
         return after.end("max_steps", after.steps >= self.config.max_steps)

@@ -31,7 +31,7 @@ class DescentFlow(Flow[schema.Descent]):
     def prepare(self, state: State) -> State:
         """Convert the rate to the flow's clock."""
         if self.config.rate is None:
-            kernel = state.network.stage(state.theta).kernel.nan_to_num(0.0, 0.0, 0.0)
+            kernel = state.network.stage(state.displacement).kernel.nan_to_num(0.0, 0.0, 0.0)
             fastest = torch.linalg.eigvalsh(kernel).amax(dim=1)
             dt = torch.where(fastest > 0, 1 / fastest, 1.0)
         else:
@@ -42,8 +42,8 @@ class DescentFlow(Flow[schema.Descent]):
         """Take a step; under the halving rule, take it back if the loss rose."""
         dt, failures = state.memory["dt"], state.memory["failures"]
         velocity = state.stage.pullback(dt[:, None] * state.residual)
-        theta = tuple(x - dx for x, dx in zip(state.theta, velocity, strict=True))
-        stage = state.network.stage(theta, kernel=self.needs_kernel)
+        displacement = tuple(x - dx for x, dx in zip(state.displacement, velocity, strict=True))
+        stage = state.network.stage(displacement, kernel=self.needs_kernel)
         accepted = self._accept(state, stage.outputs)
         rejected = ~accepted
         state = replace(

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from condense import schema
 from condense.flows.base import RUNNING, Flow, State, mean_square, merge
-from condense.networks.base import Stage, Theta, norms
+from condense.networks.base import Gauge, Point, Stage, norms
 
 __all__ = ["ExponentialFlow", "phi", "psi"]
 
@@ -101,7 +101,7 @@ class ExponentialFlow(Flow[schema.Exponential]):
     def prepare(self, state: State) -> State:
         """Choose the first dt: .01 of the time in which the fastest block would move by its own size."""
         velocity = norms(state.stage.pullback(state.residual))
-        size = state.network.sizes(state.theta)
+        size = state.network.sizes(state.displacement)
         rates = [torch.where(s > 0, v / s, 0) for v, s in zip(velocity, size, strict=True)]
         fastest = torch.stack(rates).nan_to_num(0.0).amax(dim=0)
         dt = torch.where(fastest > 0, 0.01 / fastest, 1.0)
@@ -145,25 +145,20 @@ class ExponentialFlow(Flow[schema.Exponential]):
     def _trial(self, state: State, modes: Modes, dt: Tensor) -> Trial:
         stage0 = state.stage
         step = dt[:, None]
-        theta_p = _minus(stage0.theta, stage0.pullback(step * modes.back(phi(modes.rates * step))))
-        stage_p = state.network.stage(theta_p)
-        kernel_p, finite = _tame(stage_p)
+        predicted = stage0.predict(step * modes.back(phi(modes.rates * step)))
+        kernel_p, finite = _tame(predicted)
         mean = Modes.of((_tame(stage0)[0] + kernel_p) / 2, state.residual)
         E1 = step * mean.back(phi(mean.rates * step))
         E2 = step * mean.back(psi(mean.rates * step))
-        theta1 = _minus(_minus(stage0.theta, stage0.pullback(E1 - E2)), stage_p.pullback(E2))
-        del stage_p
-        stage1 = state.network.stage(theta1)
-        error = torch.stack([*self._moves(state, theta1, theta_p), self._misfit(state, stage1, mean, step)]).amax(dim=0)
+        stage1, gauge = stage0.correct(E1 - E2, predicted, E2)
+        error = torch.stack([*self._moves(gauge), self._misfit(state, stage1, mean, step)]).amax(dim=0)
         sound = finite & _tame(stage1)[1] & error.isfinite()
         return Trial(stage1, mean, torch.where(sound, error, torch.inf))
 
-    def _moves(self, state: State, theta1: Theta, theta_p: Theta) -> list[Tensor]:
-        difference, change = norms(_minus(theta1, theta_p)), norms(_minus(theta1, state.origin))
-        size = state.network.sizes(theta1)
+    def _moves(self, gauge: Gauge) -> list[Tensor]:
         return [
-            torch.where(d == 0, 0, d / (self.config.rtol * c + _rounding(s) * s))
-            for d, c, s in zip(difference, change, size, strict=True)
+            torch.where(miss == 0, 0, miss / (self.config.rtol * change + _rounding(size) * size))
+            for miss, change, size in zip(*gauge, strict=True)
         ]
 
     def _misfit(self, state: State, stage1: Stage, mean: Modes, step: Tensor) -> Tensor:
@@ -179,11 +174,7 @@ def _rounding(x: Tensor) -> float:
     return 8 * torch.finfo(x.dtype).eps
 
 
-def _minus(theta: Theta, step: Theta) -> Theta:
-    return tuple(x - dx for x, dx in zip(theta, step, strict=True))
-
-
-def _tame(stage: Stage) -> tuple[Tensor, Tensor]:
+def _tame(stage: Point) -> tuple[Tensor, Tensor]:
     """Return the kernel with those that are not finite replaced by 1, so that eigh spares their neighbours."""
     finite = (stage.kernel.abs() < HUGE).flatten(1).all(dim=1) & stage.outputs.isfinite().all(dim=1)
     identity = torch.eye(stage.kernel.shape[-1], dtype=stage.kernel.dtype, device=stage.kernel.device)

@@ -10,9 +10,10 @@ tau_a = 1/kappa'), and with J_l = df/dtheta_l
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol, Self
+from typing import Any, NamedTuple, Protocol, Self
 
 import numpy as np
 import torch
@@ -20,10 +21,11 @@ from torch import Tensor
 
 from condense.plane import Scales
 
-__all__ = ["Network", "Run", "Stage", "Theta", "column", "norms", "numpy_stream", "torch_stream"]
+__all__ = ["Gauge", "LinearStage", "Network", "Point", "Run", "Stage", "Theta", "column", "norms", "numpy_stream"]
+__all__ += ["torch_stream"]
 
 Theta = tuple[Tensor, ...]
-"""Normalised parameters, a tensor a block, runs on the leading axis."""
+"""A tensor for every block of normalised parameters, runs on the leading axis."""
 
 
 @dataclass(frozen=True)
@@ -35,16 +37,16 @@ class Run:
     seed: int
 
 
-class Stage(Protocol):
-    """Networks linearised at theta."""
+class Gauge(NamedTuple):
+    """Lengths that judge a step to theta1 predicted as theta_p: of every block, each of shape (R,)."""
 
-    @property
-    def network(self) -> Network:
-        """The networks."""
+    miss: Theta  # |theta1 - theta_p|
+    change: Theta  # |theta1 - theta(0)|
+    size: Theta  # |theta1|, the part that can move
 
-    @property
-    def theta(self) -> Theta:
-        """Where they are linearised."""
+
+class Point(Protocol):
+    """What networks give at some theta."""
 
     @property
     def outputs(self) -> Tensor:
@@ -54,15 +56,42 @@ class Stage(Protocol):
     def kernel(self) -> Tensor:
         """K, shape (R, n, n); zeros of shape (R, 0, 0) where it was not asked for."""
 
+
+class Stage(Point, Protocol):
+    """Networks linearised at theta.
+
+    A stage may share memory with those it came from: it is good until a second step has been taken from it.
+    """
+
+    @property
+    def network(self) -> Network:
+        """The networks."""
+
+    @property
+    def displacement(self) -> Theta:
+        """theta - theta(0)."""
+
     def pullback(self, v: Tensor) -> Theta:
         """Return F v for v of shape (R, n), a tensor a block."""
+
+    def predict(self, v: Tensor) -> Point:
+        """Return what the networks give at theta_p = theta - F v."""
+
+    def correct(self, v: Tensor, predicted: Any, v_p: Tensor) -> tuple[Stage, Gauge]:
+        """Return the stage at theta1 = theta - F v - F_p v_p and its gauge, given what `predict` returned."""
+
+    def relative_change(self) -> dict[str, Tensor]:
+        """Return RD = |theta - theta(0)| / |theta(0)| of every block and of all ("theta"), each of shape (R,)."""
 
     def select(self, runs: Tensor) -> Self:
         """Return the stage of these runs."""
 
 
 class Network(Protocol):
-    """A stack of R networks; `condense.networks.two_layer` and `.functional` implement it."""
+    """A stack of R networks and their draw theta(0); `condense.networks.two_layer` and `.functional` implement it.
+
+    Where the networks are is said by the displacement theta - theta(0), since a change of 1e-12 would drown in theta.
+    """
 
     @property
     def blocks(self) -> tuple[str, ...]:
@@ -80,20 +109,56 @@ class Network(Protocol):
     def clock(self) -> Tensor:
         """Flow time per unit of raw time, kappa / (prod_l beta_l)^(2/L), shape (R,)."""
 
-    def stage(self, theta: Theta, kernel: bool = True) -> Stage:
+    @property
+    def rest(self) -> Theta:
+        """The displacement zero."""
+
+    def parameters(self, displacement: Theta) -> Theta:
+        """Return theta."""
+
+    def stage(self, displacement: Theta, kernel: bool = True) -> Stage:
         """Return the networks linearised at theta."""
 
-    def sizes(self, theta: Theta) -> Theta:
+    def sizes(self, displacement: Theta) -> Theta:
         """Return the norm of every block, its part that can move, each of shape (R,): the yardstick of step errors."""
 
-    def relative_change(self, theta: Theta, origin: Theta) -> dict[str, Tensor]:
+    def relative_change(self, displacement: Theta) -> dict[str, Tensor]:
         """Return RD = |theta - theta(0)| / |theta(0)| of every block and of all ("theta"), each of shape (R,)."""
 
-    def neurons(self, theta: Theta) -> tuple[Tensor, Tensor, Tensor] | None:
+    def neurons(self, displacement: Theta) -> tuple[Tensor, Tensor, Tensor] | None:
         """Return directions (R, d, m), amplitudes (R, m) and which neurons are active (R, m), if it has neurons."""
 
     def select(self, runs: Tensor) -> Self:
         """Return the stack of these runs."""
+
+
+class LinearStage(ABC):
+    """The steps of a stage by its pullback: the reference for any that takes them faster."""
+
+    network: Network
+    displacement: Theta
+
+    @abstractmethod
+    def pullback(self, v: Tensor) -> Theta:
+        """Return F v for v of shape (R, n), a tensor a block."""
+
+    def predict(self, v: Tensor) -> Stage:
+        """Return the stage at theta_p = theta - F v."""
+        return self.network.stage(_minus(self.displacement, self.pullback(v)))
+
+    def correct(self, v: Tensor, predicted: Stage, v_p: Tensor) -> tuple[Stage, Gauge]:
+        """Return the stage at theta1 = theta - F v - F_p v_p, and its gauge."""
+        end = _minus(_minus(self.displacement, self.pullback(v)), predicted.pullback(v_p))
+        gauge = Gauge(norms(_minus(end, predicted.displacement)), norms(end), self.network.sizes(end))
+        return self.network.stage(end), gauge
+
+    def relative_change(self) -> dict[str, Tensor]:
+        """Return RD of every block and of all."""
+        return self.network.relative_change(self.displacement)
+
+
+def _minus(theta: Theta, step: Theta) -> Theta:
+    return tuple(x - dx for x, dx in zip(theta, step, strict=True))
 
 
 def column(values: Sequence[float], like: torch.dtype, device: str) -> Tensor:

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from condense.batched import Batched, shared
 from condense.data import Dataset
-from condense.networks.base import Run, Theta, column, norms, torch_stream
+from condense.networks.base import LinearStage, Run, Theta, column, norms, torch_stream
 
 __all__ = ["Functional", "FunctionalStage", "UserNetwork"]
 
@@ -45,6 +45,7 @@ class Functional(Batched):
 
     kappa: Tensor
     betas: tuple[Tensor, ...]
+    drawn: Theta  # theta(0), a tensor of shape (R, copies, ...) a block
     inputs: Tensor = shared()
     user: UserNetwork = shared()
     blocks: tuple[str, ...] = shared()
@@ -60,8 +61,8 @@ class Functional(Batched):
         antisymmetric: bool = True,
         device: str = "cpu",
         dtype: torch.dtype = torch.float64,
-    ) -> tuple[Functional, Theta]:
-        """Return the stack of these runs and its parameters at the start.
+    ) -> Functional:
+        """Return the stack of these runs.
 
         Raises:
             ValueError: what `user` gives is not of the form that `UserNetwork` states.
@@ -69,16 +70,16 @@ class Functional(Batched):
         blocks = _check_scales(user)
         copies = 2 if antisymmetric else 1
         drawn = {run.seed: _draw(user, run, blocks, dtype, device) for run in runs}
-        theta = tuple(
+        start = tuple(
             torch.stack([drawn[run.seed][block] for run in runs]).unsqueeze(1).repeat_interleave(copies, dim=1)
             for block in blocks
         )
         number = functools.partial(column, like=dtype, device=device)
         betas = tuple(number([_beta(run, user.scales[block]) for run in runs]) for block in blocks)
         inputs = torch.as_tensor(data.x, dtype=dtype, device=device)
-        network = cls(number([run.scales.kappa for run in runs]), betas, inputs, user, blocks, copies)
-        _check_outputs(network, theta)
-        return network, theta
+        network = cls(number([run.scales.kappa for run in runs]), betas, start, inputs, user, blocks, copies)
+        _check_outputs(network)
+        return network
 
     @property
     def clock(self) -> Tensor:
@@ -91,6 +92,15 @@ class Functional(Batched):
         common = self.kappa / self.clock
         return tuple(common / beta**2 for beta in self.betas)
 
+    @property
+    def rest(self) -> Theta:
+        """The displacement zero."""
+        return tuple(torch.zeros_like(block) for block in self.drawn)
+
+    def parameters(self, displacement: Theta) -> Theta:
+        """Return theta."""
+        return tuple(start + change for start, change in zip(self.drawn, displacement, strict=True))
+
     def _output(self, theta: Theta, betas: tuple[Tensor, ...]) -> Tensor:
         """Return f of one run, shape (n,), for blocks of shape (copies, ...)."""
 
@@ -100,44 +110,42 @@ class Functional(Batched):
 
         return copy(0) - copy(1) if self.copies == 2 else copy(0)
 
-    def outputs(self, theta: Theta) -> Tensor:
+    def outputs(self, displacement: Theta) -> Tensor:
         """Return f, shape (R, n)."""
-        return torch.func.vmap(self._output)(theta, self.betas)
+        return torch.func.vmap(self._output)(self.parameters(displacement), self.betas)
 
-    def stage(self, theta: Theta, kernel: bool = True) -> FunctionalStage:
+    def stage(self, displacement: Theta, kernel: bool = True) -> FunctionalStage:
         """Return the networks linearised at theta, by reverse-mode Jacobians."""
         both = torch.func.jacrev(lambda *at: (self._output(*at),) * 2, has_aux=True)
-        jacobians, f = torch.func.vmap(both)(theta, self.betas)
+        jacobians, f = torch.func.vmap(both)(self.parameters(displacement), self.betas)
         n = len(self.inputs)
         J = tuple(block.flatten(2).detach() for block in jacobians)
         K = f.new_zeros(len(f), n if kernel else 0, n if kernel else 0)
         if kernel:
             for block, rate in zip(J, self.rates, strict=True):
                 K += torch.matmul(block, block.mT) * (rate / (n * self.kappa))[:, None, None]
-        return FunctionalStage(self, theta, f.detach(), K, J)
+        return FunctionalStage(self, displacement, f.detach(), K, J)
 
-    def sizes(self, theta: Theta) -> Theta:
+    def sizes(self, displacement: Theta) -> Theta:
         """Return the norm of every block over both copies."""
-        return norms(theta)
+        return norms(self.parameters(displacement))
 
-    def relative_change(self, theta: Theta, origin: Theta) -> dict[str, Tensor]:
+    def relative_change(self, displacement: Theta) -> dict[str, Tensor]:
         """Return RD of every block and of all of them ("theta"), first copy."""
-        first = [(now[:, :1], start[:, :1]) for now, start in zip(theta, origin, strict=True)]
-        moved = norms(tuple(now - start for now, start in first))
-        start = norms(tuple(start for _, start in first))
+        moved, start = (norms(tuple(block[:, :1] for block in blocks)) for blocks in (displacement, self.drawn))
         each = {name: x / y.where(y > 0, torch.nan) for name, x, y in zip(self.blocks, moved, start, strict=True)}
         return {**each, "theta": torch.stack(moved).norm(dim=0) / torch.stack(start).norm(dim=0)}
 
-    def neurons(self, theta: Theta) -> None:
+    def neurons(self, displacement: Theta) -> None:
         """Return None: a network given by its forward pass alone does not say what a neuron is."""
 
 
 @dataclass(frozen=True)
-class FunctionalStage(Batched):
+class FunctionalStage(Batched, LinearStage):
     """A network linearised at theta, with its Jacobian J of shape (R, n, parameters) for every block."""
 
     network: Functional
-    theta: Theta
+    displacement: Theta
     outputs: Tensor
     kernel: Tensor
     jacobians: tuple[Tensor, ...]
@@ -148,7 +156,7 @@ class FunctionalStage(Batched):
         scale = v / (v.shape[1] * network.kappa[:, None])
         return tuple(
             torch.matmul((rate[:, None] * scale)[:, None, :], J)[:, 0].view_as(block)
-            for rate, J, block in zip(network.rates, self.jacobians, self.theta, strict=True)
+            for rate, J, block in zip(network.rates, self.jacobians, self.displacement, strict=True)
         )
 
 
@@ -188,8 +196,8 @@ def _draw(user: UserNetwork, run: Run, blocks: tuple[str, ...], dtype: torch.dty
     return {name: x.to(dtype=dtype, device=device) for name, x in params.items()}
 
 
-def _check_outputs(network: Functional, theta: Theta) -> None:
-    f, n = network.outputs(theta), len(network.inputs)
+def _check_outputs(network: Functional) -> None:
+    f, n = network.outputs(network.rest), len(network.inputs)
     if f.shape[1:] != (n,):
         raise ValueError(
             f"{_name(network.user)}: forward returned shape {tuple(f.shape[1:])} for {n} inputs; "

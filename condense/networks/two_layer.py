@@ -5,6 +5,8 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import product
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -13,16 +15,28 @@ from torch import Tensor
 from condense import activations
 from condense.batched import Batched, shared
 from condense.data import Dataset
-from condense.networks.base import Run, Theta, column, norms, numpy_stream
+from condense.networks.base import LinearStage, Run, Stage, Theta, column, norms, numpy_stream
 from condense.span import span_basis
+from condense.unrolled import unrollable
 
 __all__ = ["TwoLayer", "TwoLayerStage"]
 
 KEPT = 2**20
 """Features of at most this many numbers are kept by a stage; larger ones are computed again, a tile at a time."""
 
+LEAKS = {activations.relu: 0.0, activations.leaky_relu: activations.LEAK}
+"""The activations that compiled kernels know, max(z, leak z)."""
+
 TILE = 2**17
 """Numbers in a tile of features, so that a tile stays in the cache."""
+
+
+class Tile(NamedTuple):
+    """Some neurons of one copy."""
+
+    neurons: slice  # their places among all copies
+    drawn: slice  # and in the draw, which the copies share
+    sign: float  # of a(0)
 
 
 @dataclass(frozen=True)
@@ -32,18 +46,23 @@ class TwoLayer(Batched):
     theta = (w, a) with w of shape (R, r, copies m) and a of shape (R, copies m): neurons on the last, contiguous
     axis. The inputs, bias appended, are given in an orthonormal basis of their span of dimension r; the part of w
     outside never moves and enters |w(0)| alone, through `outside`. Antisymmetric initialisation is a second copy of
-    all neurons with -a: f(0) = 0, kappa = m^-gamma with m the width of one copy. RD is over the first copy.
+    all neurons with -a: f(0) = 0, kappa = m^-gamma with m the width of one copy. RD is over the first copy. Runs of
+    one seed share one draw: S draws of one copy, and `draw` says which is whose.
     """
 
     kappa: Tensor
     kappa_prime: Tensor
     betas: tuple[Tensor, ...]  # (beta2, beta1): the scales of w and of a
-    outside: Tensor  # |w(0)|^2 of one copy outside the span
+    draw: Tensor
+    drawn: Theta = shared()  # w (S, r, m) and a (S, m)
+    lengths: Theta = shared()  # |w(0)| and |a(0)| of one copy, each (S,)
+    outside: Tensor = shared()  # |w(0)|^2 of one copy outside the span, (S,)
     inputs: Tensor = shared()  # (n, r)
     basis: Tensor = shared()  # (d, r), orthonormal: the span in the input space
     activation: activations.Activation = shared()
     copies: int = shared()
     lifted: bool = shared()  # w carries all d dimensions, the part outside the span included
+    compiled: bool = shared()  # take steps by compiled kernels where they are made for it
 
     blocks = ("w", "a")
 
@@ -57,31 +76,33 @@ class TwoLayer(Batched):
         bias: bool = True,
         antisymmetric: bool = True,
         reduce: bool = True,
+        compiled: bool = True,
         device: str = "cpu",
         dtype: torch.dtype = torch.float64,
-    ) -> tuple[TwoLayer, Theta]:
-        """Return the stack of these runs, all of one width, and its parameters at the start."""
+    ) -> TwoLayer:
+        """Return the stack of these runs, all of one width."""
         x = np.column_stack([data.x, np.ones(len(data.x))]) if bias else data.x
         basis = span_basis(x)
-        drawn = {run.seed: _draw(run, basis, reduce) for run in runs}
-        w, a, outside = zip(*(drawn[run.seed] for run in runs), strict=True)
-        copies = 2 if antisymmetric else 1
+        seeds = list({run.seed: None for run in runs})
+        w, a, outside = zip(*(_draw(seed, runs[0].neurons, basis, reduce) for seed in seeds), strict=True)
         number = functools.partial(column, like=dtype, device=device)
-        network = cls(
+        drawn = tuple(torch.stack([torch.as_tensor(x, dtype=dtype) for x in block]).to(device) for block in (w, a))
+        lengths = norms(drawn)
+        return cls(
             kappa=number([run.scales.kappa for run in runs]),
             kappa_prime=number([run.scales.kappa_prime for run in runs]),
             betas=(number([run.scales.beta2 for run in runs]), number([run.scales.beta1 for run in runs])),
+            draw=torch.tensor([seeds.index(run.seed) for run in runs], device=device),
+            drawn=drawn,
+            lengths=((lengths[0] ** 2 + number(outside)).sqrt() if reduce else lengths[0], lengths[1]),
             outside=number(outside),
             inputs=torch.as_tensor(x @ basis if reduce else x, dtype=dtype, device=device),
             basis=torch.as_tensor(basis, dtype=dtype, device=device),
             activation=activations.get(activation),
-            copies=copies,
+            copies=2 if antisymmetric else 1,
             lifted=not reduce,
+            compiled=compiled,
         )
-        signs = (1.0, -1.0)[:copies]
-        weights = torch.stack([torch.as_tensor(x, dtype=dtype) for x in w]).repeat(1, 1, copies)
-        outputs = torch.stack([torch.as_tensor(x, dtype=dtype) for x in a])
-        return network, (weights.to(device), torch.cat([sign * outputs for sign in signs], dim=1).to(device))
 
     @property
     def clock(self) -> Tensor:
@@ -93,117 +114,170 @@ class TwoLayer(Batched):
         """Whether beta2 drops out."""
         return self.activation in activations.HOMOGENEOUS
 
-    def features(self, theta: Theta, tile: slice = slice(None)) -> tuple[Tensor, Tensor]:
-        """Return h = s(beta2 w.x) / beta2 and g = a s'(beta2 w.x) of a tile of neurons, each of shape (R, n, tile)."""
-        w, a = theta
-        z = torch.matmul(self.inputs, w[:, :, tile])
+    @property
+    def rest(self) -> Theta:
+        """The displacement zero, w of shape (R, r, copies m) and a of shape (R, copies m)."""
+        w, a = self.drawn
+        runs, neurons = len(self.draw), self.copies * a.shape[-1]
+        return w.new_zeros(runs, w.shape[1], neurons), a.new_zeros(runs, neurons)
+
+    def parameters(self, displacement: Theta) -> Theta:
+        """Return (w, a)."""
+        w, a = zip(*(self._at(displacement, tile) for tile in self.tiles(whole=True)), strict=True)
+        return torch.cat(w, dim=-1), torch.cat(a, dim=-1)
+
+    def _at(self, displacement: Theta, tile: Tile) -> Theta:
+        """Return (w, a) of a tile."""
+        w, a = (self._of_runs(block[..., tile.drawn]) for block in self.drawn)
+        return w + displacement[0][..., tile.neurons], tile.sign * a + displacement[1][..., tile.neurons]
+
+    def _of_runs(self, drawn: Tensor) -> Tensor:
+        """Return what belongs to a draw for every run."""
+        return drawn if len(drawn) == 1 else drawn[self.draw]
+
+    def features(self, displacement: Theta, tile: Tile) -> tuple[Tensor, Tensor, Tensor]:
+        """Return h = s(beta2 w.x) / beta2, g = a s'(beta2 w.x), both (R, n, tile), and a of a tile of neurons."""
+        w, a = self._at(displacement, tile)
+        z = torch.matmul(self.inputs, w)
         if self.homogeneous:
             h, slope = self.activation(z)
         else:
             beta2 = self.betas[0][:, None, None]
             h, slope = self.activation(z.mul_(beta2))
             h = h / beta2
-        return h, slope * a[:, None, tile]
+        return h, slope * a[:, None], a
 
-    def stage(self, theta: Theta, kernel: bool = True) -> TwoLayerStage:
-        """Return f = kappa sum a h and K = (kappa/n) [h h^T / kappa' + kappa' (X X^T) o (g g^T)]."""
-        runs, neurons = theta[1].shape
+    def stage(self, displacement: Theta, kernel: bool = True) -> Stage:
+        """Return f = kappa sum a h and K = (kappa/n) [h h^T / kappa' + kappa' (X X^T) o (g g^T)].
+
+        With the kernel, where compiled kernels are made for the network, it is a stage that steps by them.
+        """
+        if kernel and self.fused:
+            from condense.networks.fused import FusedStage  # numba takes a third of a second to import
+
+            return FusedStage.at(self, displacement)
+        return self.reference(displacement, kernel)
+
+    @property
+    def fused(self) -> bool:
+        """Whether compiled kernels are made for this network."""
+        cpu = self.inputs.device.type == "cpu" and self.inputs.dtype == torch.float64
+        return self.compiled and cpu and self.activation in LEAKS and unrollable(*self.inputs.shape)
+
+    def reference(self, displacement: Theta, kernel: bool = True) -> TwoLayerStage:
+        """Return the stage that works by torch."""
+        runs, neurons = displacement[1].shape
         n = len(self.inputs)
         keep = runs * n * neurons <= KEPT
-        f = theta[1].new_zeros(runs, n)
-        hh, gg = (theta[1].new_zeros(runs, n if kernel else 0, n if kernel else 0) for _ in "hg")
-        kept = None
-        for tile in [slice(None)] if keep else self.tiles(theta):
-            h, g = self.features(theta, tile)
-            f += torch.matmul(h, theta[1][:, tile, None])[..., 0]
+        f = displacement[1].new_zeros(runs, n)
+        hh, gg = (f.new_zeros(runs, n if kernel else 0, n if kernel else 0) for _ in "hg")
+        kept = []
+        for tile in self.tiles(whole=keep):
+            h, g, a = self.features(displacement, tile)
+            f += torch.matmul(h, a[..., None])[..., 0]
             if kernel:
                 hh += torch.matmul(h, h.mT)
                 gg += torch.matmul(g, g.mT)
-            kept = (h, g) if keep else None
-        if kernel:
-            rate = self.kappa_prime[:, None, None]
-            hh = (self.kappa[:, None, None] / n) * (hh / rate + rate * (self.inputs @ self.inputs.T) * gg)
-        return TwoLayerStage(self, theta, self.kappa[:, None] * f, hh, kept)
+            if keep:
+                kept.append((h, g))
+        K = self.kernel(hh, gg) if kernel else hh
+        return TwoLayerStage(self, displacement, self.kappa[:, None] * f, K, tuple(kept))
 
-    def tiles(self, theta: Theta) -> Iterator[slice]:
-        """Return slices of the neurons with about TILE numbers of features each."""
-        runs, neurons = theta[1].shape
-        size = max(256, TILE // (runs * len(self.inputs)))
-        return (slice(start, start + size) for start in range(0, neurons, size))
+    def kernel(self, hh: Tensor, gg: Tensor) -> Tensor:
+        """Return K from h h^T and g g^T."""
+        rate = self.kappa_prime[:, None, None]
+        return (self.kappa[:, None, None] / len(self.inputs)) * (hh / rate + rate * (self.inputs @ self.inputs.T) * gg)
 
-    def sizes(self, theta: Theta) -> Theta:
+    def pull(self, v: Tensor) -> Theta:
+        """Return v kappa'/n and v / (n kappa'): what (g o v) X and h v are multiplied by in F v."""
+        rate = self.kappa_prime[:, None]
+        return v * rate / len(self.inputs), v / (len(self.inputs) * rate)
+
+    def tiles(self, whole: bool = False) -> Iterator[Tile]:
+        """Return the neurons in tiles of about TILE features, or of a whole copy."""
+        m = self.drawn[1].shape[-1]
+        size = m if whole else max(256, TILE // (len(self.draw) * len(self.inputs)))
+        for copy, start in product(range(self.copies), range(0, m, size)):
+            stop = min(start + size, m)
+            yield Tile(slice(copy * m + start, copy * m + stop), slice(start, stop), (1.0, -1.0)[copy])
+
+    def sizes(self, displacement: Theta) -> Theta:
         """Return |w| in the span and |a|."""
-        w, a = norms(theta)
-        return ((w**2 - self.copies * self.outside).clamp(min=0).sqrt() if self.lifted else w), a
+        squares = [[x**2 for x in norms(self._at(displacement, tile))] for tile in self.tiles()]
+        w, a = (torch.stack(block).sum(dim=0) for block in zip(*squares, strict=True))
+        outside = self.copies * self._of_runs(self.outside) if self.lifted else 0.0
+        return (w - outside).clamp(min=0).sqrt(), a.sqrt()
 
-    def relative_change(self, theta: Theta, origin: Theta) -> dict[str, Tensor]:
+    def relative_change(self, displacement: Theta) -> dict[str, Tensor]:
         """Return RD_w, RD_a and RD_theta of the first copy."""
-        m = theta[1].shape[-1] // self.copies
-        moved = norms(tuple(now[..., :m] - start[..., :m] for now, start in zip(theta, origin, strict=True)))
-        start_w, start_a = norms(tuple(block[..., :m] for block in origin))
-        if not self.lifted:
-            start_w = (start_w**2 + self.outside).sqrt()
-        both = torch.hypot(*moved) / torch.hypot(start_w, start_a)
-        return {"w": moved[0] / start_w, "a": moved[1] / start_a, "theta": both}
+        m = self.drawn[1].shape[-1]
+        return self.relative(norms(tuple(block[..., :m] for block in displacement)))
 
-    def neurons(self, theta: Theta) -> tuple[Tensor, Tensor, Tensor]:
+    def relative(self, change: Theta) -> dict[str, Tensor]:
+        """Return RD_w, RD_a and RD_theta from the changes |w - w(0)| and |a - a(0)| of the first copy."""
+        start = tuple(self._of_runs(length) for length in self.lengths)
+        both = torch.hypot(*change) / torch.hypot(*start)
+        return {"w": change[0] / start[0], "a": change[1] / start[1], "theta": both}
+
+    def neurons(self, displacement: Theta) -> tuple[Tensor, Tensor, Tensor]:
         """Return the directions w / |w| and the amplitudes |a| |w| in the span, and which neurons see any data point.
 
         A neuron with h = g = 0 on all the data (ReLU) is inactive: it never moves and keeps a random direction.
         """
-        w, a = theta
+        found = [self._neurons(displacement, tile) for tile in self.tiles()]
+        directions, amplitudes, active = (torch.cat(parts, dim=-1) for parts in zip(*found, strict=True))
+        return directions, amplitudes, active
+
+    def _neurons(self, displacement: Theta, tile: Tile) -> tuple[Tensor, Tensor, Tensor]:
+        h, g, a = self.features(displacement, tile)
+        w, _ = self._at(displacement, tile)
         if self.lifted:
             w = torch.matmul(self.basis.T, w)
-        length = torch.linalg.vector_norm(w, dim=1)
-        active = torch.cat(
-            [
-                torch.logical_or(*((x != 0).any(dim=1) for x in self.features(theta, tile)))
-                for tile in self.tiles(theta)
-            ],
-            dim=1,
-        )
+        length = w.square().sum(dim=1).sqrt_()
+        active = (h != 0).any(dim=1) | (g != 0).any(dim=1)
         return w / length[:, None].clamp(min=torch.finfo(w.dtype).tiny), a.abs() * length, active
 
 
 @dataclass(frozen=True)
-class TwoLayerStage(Batched):
-    """Two-layer networks linearised at theta; `kept` holds the features (h, g) where they are small."""
+class TwoLayerStage(Batched, LinearStage):
+    """Two-layer networks linearised at theta; `kept` holds the features (h, g) of both copies where they are small."""
 
     network: TwoLayer
-    theta: Theta
+    displacement: Theta
     outputs: Tensor
     kernel: Tensor
-    kept: tuple[Tensor, Tensor] | None
+    kept: tuple[tuple[Tensor, Tensor], ...]
 
     def pullback(self, v: Tensor) -> Theta:
         """Return F v = (kappa'/n) (g o v) X for w and h v / (n kappa') for a."""
         network = self.network
-        n = len(network.inputs)
-        rate = network.kappa_prime[:, None, None]
-        to_w = network.inputs.T * (v[:, None, :] * rate / n)
-        to_a = v[:, None, :] / (n * rate)
-        if self.kept is not None:
-            h, g = self.kept
-            return torch.matmul(to_w, g), torch.matmul(to_a, h)[:, 0]
-        w, a = (torch.empty_like(block) for block in self.theta)
-        for tile in network.tiles(self.theta):
-            h, g = network.features(self.theta, tile)
-            w[..., tile] = torch.matmul(to_w, g)
-            a[..., tile] = torch.matmul(to_a, h)[:, 0]
+        for_w, for_a = network.pull(v)
+        to_w, to_a = network.inputs.T * for_w[:, None], for_a[:, None]
+        w, a = (torch.empty_like(block) for block in self.displacement)
+        for tile, (h, g) in self._features():
+            w[..., tile.neurons] = torch.matmul(to_w, g)
+            a[..., tile.neurons] = torch.matmul(to_a, h)[:, 0]
         return w, a
 
+    def _features(self) -> Iterator[tuple[Tile, tuple[Tensor, Tensor]]]:
+        network = self.network
+        if self.kept:
+            yield from zip(network.tiles(whole=True), self.kept, strict=True)
+        else:
+            yield from ((tile, network.features(self.displacement, tile)[:2]) for tile in network.tiles())
 
-def _draw(run: Run, basis: np.ndarray, reduce: bool) -> tuple[np.ndarray, np.ndarray, float]:
+
+def _draw(seed: int, m: int, basis: np.ndarray, reduce: bool) -> tuple[np.ndarray, np.ndarray, float]:
     """Return w, a and |w|^2 outside the span: defined in the span, and the same draw when lifted to d dimensions."""
-    m, (d, r) = run.neurons, basis.shape
-    a = numpy_stream(run.seed, m, 0).standard_normal(m)
-    w = numpy_stream(run.seed, m, 1).standard_normal((r, m))
-    outside = float(numpy_stream(run.seed, m, 2).chisquare(m * (d - r))) if d > r else 0.0
+    d, r = basis.shape
+    a = numpy_stream(seed, m, 0).standard_normal(m)
+    w = numpy_stream(seed, m, 1).standard_normal((r, m))
+    outside = float(numpy_stream(seed, m, 2).chisquare(m * (d - r))) if d > r else 0.0
     if reduce:
         return w, a, outside
     w = basis @ w
     if d > r:
-        rest = numpy_stream(run.seed, m, 3).standard_normal((d, m))
+        rest = numpy_stream(seed, m, 3).standard_normal((d, m))
         rest -= basis @ (basis.T @ rest)
         w += rest * np.sqrt(outside / np.square(rest).sum())
     return w, a, outside

@@ -38,6 +38,7 @@ class Config:
     seeds: list[int] = field(default_factory=lambda: [0, 1, 2])
     device: str = "cpu"
     dtype: str = "float64"
+    compiled: bool = True
 
     def __post_init__(self) -> None:
         for key in ("widths", "seeds"):

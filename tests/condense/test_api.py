@@ -152,14 +152,14 @@ def test_slopes_agree_with_the_published_diagram(change_only):
 def test_deep_in_the_condensed_regime_two_directions_carry_the_network():
     """Fig. 2 of Luo et al. 2021: at gamma = 1.75 the active neurons sit at the angles -2.97 and -0.17."""
     run = Run(Scales.at(PlanePoint(1.75, 0.0), 10_000), 10_000, 0)
-    network, theta = TwoLayer.build([run], parabola())
-    [end] = list(ExponentialFlow(schema.Exponential()).train(network, theta, torch.as_tensor(parabola().y)))
-    directions, amplitudes, active = (x[0].numpy() for x in network.neurons(end.theta))
+    network = TwoLayer.build([run], parabola())
+    [end] = list(ExponentialFlow(schema.Exponential()).train(network, torch.as_tensor(parabola().y)))
+    directions, amplitudes, active = (x[0].numpy() for x in network.neurons(end.displacement))
     found = cover(directions[:, active], amplitudes[active])
     angles = sorted(math.atan2(y, x) for x, y in found.directions[:, :2].T)
     assert angles == pytest.approx([-2.97, -0.17], abs=0.03)
     assert found.two_direction_share > 0.97
-    directions, amplitudes, active = (x[0].numpy() for x in network.neurons(theta))
+    directions, amplitudes, active = (x[0].numpy() for x in network.neurons(network.rest))
     untrained = cover(directions[:, active], amplitudes[active])
     assert len(untrained) >= 7
     assert untrained.two_direction_share < 0.45

@@ -193,9 +193,9 @@ def empty(path):
 
 def flip(path):
     with zipfile.ZipFile(path) as archive:
-        [theta] = [each for each in archive.infolist() if each.filename == "theta.0.npy"]
+        [array] = [each for each in archive.infolist() if each.filename == "displacement.0.npy"]
     content = bytearray(path.read_bytes())
-    content[theta.header_offset + 300] ^= 0xFF
+    content[array.header_offset + 300] ^= 0xFF
     path.write_bytes(content)
 
 

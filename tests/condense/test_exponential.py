@@ -13,10 +13,10 @@ from condense.networks import Functional, TwoLayer
 from condense.plane import PlanePoint, Scales
 
 
-def train(network, theta, data, **options):
+def train(network, data, displacement=None, **options):
     """Return the final states of a batch by run."""
     flow = ExponentialFlow(schema.Exponential(**options))
-    states = list(flow.train(network, theta, torch.as_tensor(data.y)))
+    states = list(flow.train(network, torch.as_tensor(data.y), displacement))
     return {int(run): state.select(torch.tensor([place])) for state in states for place, run in enumerate(state.run)}
 
 
@@ -27,7 +27,8 @@ def status(state):
 class Reference:
     """The antisymmetric two-layer flow written down once more, for SciPy."""
 
-    def __init__(self, run, theta, data, s, slope):
+    def __init__(self, run, network, data, s, slope):
+        theta = network.parameters(network.rest)
         self.m2 = theta[1].shape[1]
         self.start = np.concatenate([theta[0][0].numpy().ravel(), theta[1][0].numpy()])
         self.x = np.column_stack([data.x, np.ones(len(data.x))])
@@ -66,11 +67,11 @@ class Reference:
 @pytest.mark.parametrize("point", [(0.8, 0.0), (1.0, 0.2), (1.3, -0.3)])
 def test_tanh_agrees_with_scipy_to_five_digits(run_at, point):
     data, run = parabola(), run_at(*point, m=12)
-    network, theta = TwoLayer.build([run], data, activation="tanh")
-    end = train(network, theta, data, rtol=3e-6, stop=1e-5, max_steps=10**6)[0]
-    reference = Reference(run, theta, data, np.tanh, lambda z: 1 - np.tanh(z) ** 2)
+    network = TwoLayer.build([run], data, activation="tanh")
+    end = train(network, data, rtol=3e-6, stop=1e-5, max_steps=10**6)[0]
+    reference = Reference(run, network, data, np.tanh, lambda z: 1 - np.tanh(z) ** 2)
     expected = reference.relative_change(float(end.mse), rtol=1e-8)
-    found = network.relative_change(end.theta, end.origin)
+    found = end.stage.relative_change()
     assert [float(found["w"]), float(found["a"])] == pytest.approx(expected, rel=1e-5)
 
 
@@ -78,21 +79,21 @@ def test_tanh_agrees_with_scipy_to_five_digits(run_at, point):
 @pytest.mark.parametrize("rtol", [0.03, 0.003])
 def test_relu_agrees_with_scipy_within_three_tolerances(run_at, point, rtol):
     data, run = parabola(), run_at(*point, m=40)
-    network, theta = TwoLayer.build([run], data)
-    end = train(network, theta, data, rtol=rtol, stop=1e-5)[0]
-    reference = Reference(run, theta, data, lambda z: np.maximum(z, 0), lambda z: (z > 0).astype(float))
+    network = TwoLayer.build([run], data)
+    end = train(network, data, rtol=rtol, stop=1e-5)[0]
+    reference = Reference(run, network, data, lambda z: np.maximum(z, 0), lambda z: (z > 0).astype(float))
     expected = reference.relative_change(float(end.mse), rtol=1e-5)
-    found = network.relative_change(end.theta, end.origin)
+    found = end.stage.relative_change()
     assert [float(found["w"]), float(found["a"])] == pytest.approx(expected, rel=3 * rtol)
 
 
 def drift(run, rtol):
     """Return the largest relative drift of kappa'^2 a^2 - |w|^2, conserved per neuron by ReLU flow, and the gain."""
     data = parabola()
-    network, theta = TwoLayer.build([run], data)
-    end = train(network, theta, data, rtol=rtol)[0].theta
+    network = TwoLayer.build([run], data)
+    start, end = (network.parameters(at) for at in (network.rest, train(network, data, rtol=rtol)[0].displacement))
     rate = run.scales.kappa_prime
-    before, after = ((rate * a[0]) ** 2 - w[0].square().sum(dim=0) for w, a in (theta, end))
+    before, after = ((rate * a[0]) ** 2 - w[0].square().sum(dim=0) for w, a in (start, end))
     size = (rate * end[1][0]) ** 2 + end[0][0].square().sum(dim=0)
     return float((after - before).norm() / size.norm()), float(size.norm())
 
@@ -120,25 +121,25 @@ class Linear:
 def test_a_model_linear_in_its_parameters_is_solved_exactly(run_at):
     generator = np.random.default_rng(0)
     data = Dataset(generator.standard_normal((3, 3)), generator.standard_normal(3))
-    network, theta = Functional.build([run_at(1.0, 0.0, m=10)], data, Linear(), antisymmetric=False)
-    stage = network.stage(theta)
-    end = train(network, theta, data, stop=0.0, horizon=2.0)[0]
+    network = Functional.build([run_at(1.0, 0.0, m=10)], data, Linear(), antisymmetric=False)
+    stage = network.stage(network.rest)
+    end = train(network, data, stop=0.0, horizon=2.0)[0]
     K, e0 = stage.kernel[0], stage.outputs[0] - torch.as_tensor(data.y)
     expected = torch.linalg.matrix_exp(-2.0 * K) @ e0
     torch.testing.assert_close(end.residual[0], expected, rtol=1e-10, atol=1e-12)
     assert float(end.time) == pytest.approx(2.0)
     integral = torch.linalg.solve(K, e0 - expected)
-    torch.testing.assert_close(end.theta[0], theta[0] - stage.pullback(integral[None])[0], rtol=1e-10, atol=1e-12)
+    torch.testing.assert_close(end.displacement[0], -stage.pullback(integral[None])[0], rtol=1e-10, atol=1e-12)
 
 
 def test_the_linear_regime_is_the_frozen_kernel_solution(run_at):
     data = parabola()
-    network, theta = TwoLayer.build([run_at(-1.0, 0.0, m=1000)], data)
-    stage = network.stage(theta)
-    end = train(network, theta, data)[0]
+    network = TwoLayer.build([run_at(-1.0, 0.0, m=1000)], data)
+    stage = network.stage(network.rest)
+    end = train(network, data)[0]
     K, e0, e1 = stage.kernel[0], -torch.as_tensor(data.y), end.residual[0]
-    frozen = tuple(x - dx for x, dx in zip(theta, stage.pullback(torch.linalg.solve(K, e0 - e1)[None]), strict=True))
-    found, expected = (network.relative_change(at, theta) for at in (end.theta, frozen))
+    frozen = stage.pullback(torch.linalg.solve(K, e0 - e1)[None])
+    found, expected = (network.relative_change(at) for at in (end.displacement, frozen))
     for block in ("w", "a", "theta"):
         assert float(expected[block]) < 1e-5
         assert float(found[block]) == pytest.approx(float(expected[block]), rel=1e-4)
@@ -147,11 +148,11 @@ def test_the_linear_regime_is_the_frozen_kernel_solution(run_at):
 def errors_at_fixed_time(activation, run, horizon, rtols, tight):
     """Return the errors of the parameters at a fixed time against a tight run, and the steps taken."""
     data = parabola()
-    network, theta = TwoLayer.build([run], data, activation=activation)
+    network = TwoLayer.build([run], data, activation=activation)
     options = {"stop": 0.0, "horizon": horizon, "max_steps": 10**6}
-    exact = train(network, theta, data, rtol=tight, **options)[0].theta
-    ends = [train(network, theta, data, rtol=rtol, **options)[0] for rtol in rtols]
-    errors = [float(sum((x - y).norm() ** 2 for x, y in zip(end.theta, exact, strict=True)) ** 0.5) for end in ends]
+    exact = train(network, data, rtol=tight, **options)[0].displacement
+    ends = [train(network, data, rtol=rtol, **options)[0] for rtol in rtols]
+    errors = [float(sum((x - y).norm() ** 2 for x, y in zip(end.displacement, exact, strict=True)) ** 0.5) for end in ends]
     return np.array(errors), np.array([float(end.steps) for end in ends])
 
 
@@ -229,23 +230,24 @@ def test_tanh_agrees_with_scipy_at_several_beta2(beta2):
     from condense.networks import Run
 
     run = Run(init.scales(12.0, 1), 12, 0)
-    network, theta = TwoLayer.build([run], data, activation="tanh")
-    end = train(network, theta, data, rtol=1e-5, stop=2e-3, max_steps=10**6)[0]
-    reference = Reference(run, theta, data, np.tanh, lambda z: 1 - np.tanh(z) ** 2)
+    network = TwoLayer.build([run], data, activation="tanh")
+    end = train(network, data, rtol=1e-5, stop=2e-3, max_steps=10**6)[0]
+    reference = Reference(run, network, data, np.tanh, lambda z: 1 - np.tanh(z) ** 2)
     expected = reference.relative_change(float(end.mse), rtol=1e-7)
-    found = network.relative_change(end.theta, end.origin)
+    found = end.stage.relative_change()
     assert [float(found["w"]), float(found["a"])] == pytest.approx(expected, rel=3e-5)
 
 
 def test_at_a_small_beta2_tanh_is_a_linear_network(run_at):
     data = parabola()
     scales = Scales.at(PlanePoint(1.0, 2.0), 1.0)
-    network, theta = TwoLayer.build([run_at(1.0, 0.0, m=30)], data, activation="tanh")
+    network = TwoLayer.build([run_at(1.0, 0.0, m=30)], data, activation="tanh")
     small = TwoLayer(**{**network.__dict__, "betas": (network.betas[0] * 0 + 1e-6, network.betas[1])})
-    h, g = small.features(theta)
-    z = small.inputs @ theta[0]
+    [tile, _], (w, a) = small.tiles(whole=True), small.parameters(small.rest)
+    h, g, _ = small.features(small.rest, tile)
+    z, a = (small.inputs @ w)[..., :30], a[:, :30]
     torch.testing.assert_close(h, z, rtol=1e-9, atol=1e-12)
-    torch.testing.assert_close(g, theta[1][:, None].expand_as(g), rtol=1e-9, atol=1e-12)
+    torch.testing.assert_close(g, a[:, None].expand_as(g), rtol=1e-9, atol=1e-12)
     assert scales.kappa == 1
 
 
@@ -253,11 +255,10 @@ class TestEnds:
     """How a run ends is its own affair."""
 
     def batch(self, run_at, count=3):
-        network, theta = TwoLayer.build([run_at(1.0, 0.0, 50, seed) for seed in range(count)], parabola())
-        return network, tuple(x.clone() for x in theta)
+        return TwoLayer.build([run_at(1.0, 0.0, 50, seed) for seed in range(count)], parabola())
 
     def test_the_stop_is_located_inside_the_last_step(self, run_at):
-        ends = train(*self.batch(run_at), parabola(), stop=1e-4)
+        ends = train(self.batch(run_at), parabola(), stop=1e-4)
         for end in ends.values():
             assert status(end) == "converged"
             assert 0.98e-4 <= float(end.mse) <= 1e-4
@@ -265,27 +266,29 @@ class TestEnds:
     def test_a_relative_stop_is_a_share_of_the_mean_square_target(self, run_at):
         data = parabola()
         stop = 1e-3 * np.mean(data.y**2)
-        ends = train(*self.batch(run_at), data, stop=1e-3, relative=True)
+        ends = train(self.batch(run_at), data, stop=1e-3, relative=True)
         assert all(0.98 * stop <= float(end.mse) <= stop for end in ends.values())
 
     def test_a_nan_run_is_told_and_its_neighbours_go_on(self, run_at):
-        network, theta = self.batch(run_at)
-        alone = train(network.select(torch.tensor([0, 2])), tuple(x[[0, 2]] for x in theta), parabola())
-        theta[0][1, 0, 0] = float("nan")
-        ends = train(network, theta, parabola())
+        network = self.batch(run_at)
+        alone = train(network.select(torch.tensor([0, 2])), parabola())
+        astray = network.rest
+        astray[0][1, 0, 0] = float("nan")
+        ends = train(network, parabola(), astray)
         assert [status(ends[run]) for run in range(3)] == ["converged", "nonfinite", "converged"]
-        torch.testing.assert_close(ends[0].theta[0], alone[0].theta[0], rtol=1e-8, atol=1e-10)
-        torch.testing.assert_close(ends[2].theta[0], alone[1].theta[0], rtol=1e-8, atol=1e-10)
+        torch.testing.assert_close(ends[0].displacement[0], alone[0].displacement[0], rtol=1e-8, atol=1e-10)
+        torch.testing.assert_close(ends[2].displacement[0], alone[1].displacement[0], rtol=1e-8, atol=1e-10)
 
     def test_a_dead_network_is_stalled(self, run_at):
-        network, theta = self.batch(run_at)
-        theta[0][1] = torch.tensor([0.0, -1.0], dtype=torch.float64)[:, None]
-        ends = train(network, theta, parabola())
+        network = self.batch(run_at)
+        dead = network.rest
+        dead[0][1] = torch.tensor([0.0, -1.0], dtype=torch.float64)[:, None] - network.parameters(dead)[0][1]
+        ends = train(network, parabola(), dead)
         assert [status(ends[run]) for run in range(3)] == ["converged", "stalled", "converged"]
         assert float(ends[1].mse) == pytest.approx(np.mean(parabola().y ** 2))
 
     def test_steps_are_counted_to_their_limit(self, run_at):
-        ends = train(*self.batch(run_at), parabola(), max_steps=3)
+        ends = train(self.batch(run_at), parabola(), max_steps=3)
         assert {status(end) for end in ends.values()} == {"max_steps"}
         assert {int(end.steps) for end in ends.values()} == {3}
 
@@ -296,18 +299,18 @@ class TestEnds:
                 return torch.where(f.abs() < 1e-3, f, torch.nan)  # nothing beyond a wall near the start
 
         data = Dataset(np.eye(3), np.ones(3))
-        network, theta = Functional.build([run_at(1.0, 0.0, 10)], data, Wall(), antisymmetric=False)
-        end = train(network, tuple(0 * x for x in theta), data)[0]
+        network = Functional.build([run_at(1.0, 0.0, 10)], data, Wall(), antisymmetric=False)
+        end = train(network, data, tuple(-x for x in network.drawn))[0]
         assert status(end) == "nonfinite"
-        assert end.theta[0].isfinite().all()
+        assert end.displacement[0].isfinite().all()
 
     def test_a_network_on_target_needs_no_step(self, run_at):
         data = Dataset(np.eye(3), np.ones(3))
-        network, theta = Functional.build([run_at(0.0, 0.0, 10)], data, Linear(), antisymmetric=False)
-        end = train(network, (torch.ones_like(theta[0]),), data)[0]
+        network = Functional.build([run_at(0.0, 0.0, 10)], data, Linear(), antisymmetric=False)
+        end = train(network, data, (1 - network.drawn[0],))[0]
         assert (status(end), int(end.steps)) == ("converged", 0)
 
     def test_the_largest_change_is_at_least_the_last(self, run_at):
-        for end in train(*self.batch(run_at), parabola()).values():
-            final = end.network.relative_change(end.theta, end.origin)
+        for end in train(self.batch(run_at), parabola()).values():
+            final = end.stage.relative_change()
             assert all(float(end.sup[block]) >= float(final[block]) for block in final)

@@ -1,5 +1,7 @@
 """Descent and Adam, and what holds whatever the flow."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -15,31 +17,32 @@ from condense.networks import Run, TwoLayer
 from condense.plane import PlanePoint, Scales
 
 
-def raw_network(run, theta, copies=2):
+def raw_network(run, network):
     """Return the raw parameters of one run as leaves of autograd, and its output."""
+    theta = network.parameters(network.rest)
     w = (run.scales.beta2 * theta[0][0]).clone().requires_grad_()
     a = (run.scales.beta1 * theta[1][0]).clone().requires_grad_()
     x = torch.as_tensor(np.column_stack([parabola().x, np.ones(4)]))
     return [w, a], lambda: torch.tanh(x @ w) @ a / run.scales.alpha
 
 
-def last(flow, network, theta):
-    [state] = list(flow.train(network, theta, torch.as_tensor(parabola().y)))
+def last(flow, network):
+    [state] = list(flow.train(network, torch.as_tensor(parabola().y)))
     return state
 
 
 @pytest.fixture
 def tanh_network(run_at):
     run = run_at(0.8, 0.3, 20)
-    return run, *TwoLayer.build([run], parabola(), activation="tanh", reduce=False)
+    return run, TwoLayer.build([run], parabola(), activation="tanh", reduce=False)
 
 
 @pytest.mark.parametrize("loss", ["mse", "half_mse"])
 @pytest.mark.parametrize("optimiser", ["descent", "adam"])
 def test_steps_on_the_raw_parameters_are_those_of_torch(tanh_network, optimiser, loss):
-    run, network, theta = tanh_network
+    run, network = tanh_network
     y = torch.as_tensor(parabola().y)
-    params, f = raw_network(run, theta)
+    params, f = raw_network(run, network)
     if optimiser == "adam":
         peer = torch.optim.Adam(params, lr=1e-3)
         flow = AdamFlow(schema.Adam(rate=1e-3, loss=loss, stop=0.0, max_steps=25))
@@ -51,26 +54,27 @@ def test_steps_on_the_raw_parameters_are_those_of_torch(tanh_network, optimiser,
         value = (f() - y).square().mean() * (1.0 if loss == "mse" else 0.5)
         value.backward()
         peer.step()
-    end = last(flow, network, theta)
+    end = last(flow, network)
+    theta = network.parameters(end.displacement)
     assert int(end.steps) == 25
-    torch.testing.assert_close(run.scales.beta2 * end.theta[0][0], params[0].detach(), rtol=1e-9, atol=1e-12)
-    torch.testing.assert_close(run.scales.beta1 * end.theta[1][0], params[1].detach(), rtol=1e-9, atol=1e-12)
+    torch.testing.assert_close(run.scales.beta2 * theta[0][0], params[0].detach(), rtol=1e-9, atol=1e-12)
+    torch.testing.assert_close(run.scales.beta1 * theta[1][0], params[1].detach(), rtol=1e-9, atol=1e-12)
     torch.testing.assert_close(end.stage.outputs[0], f().detach(), rtol=1e-9, atol=1e-12)
 
 
 def test_slow_descent_follows_the_gradient_flow(run_at):
-    network, theta = TwoLayer.build([run_at(1.0, 0.0, 50)], parabola(), activation="tanh")
-    slow = last(DescentFlow(schema.Descent(rate=0.2, rule="fixed", stop=1e-4, max_steps=10**6)), network, theta)
-    flow = last(ExponentialFlow(schema.Exponential(rtol=1e-4, stop=float(slow.mse))), network, theta)
+    network = TwoLayer.build([run_at(1.0, 0.0, 50)], parabola(), activation="tanh")
+    slow = last(DescentFlow(schema.Descent(rate=0.2, rule="fixed", stop=1e-4, max_steps=10**6)), network)
+    flow = last(ExponentialFlow(schema.Exponential(rtol=1e-4, stop=float(slow.mse))), network)
     assert float(slow.time) == pytest.approx(float(flow.time), rel=0.02)
-    one, two = (network.relative_change(state.theta, theta) for state in (slow, flow))
+    one, two = (state.stage.relative_change() for state in (slow, flow))
     assert float(one["w"]) == pytest.approx(float(two["w"]), rel=0.01)
 
 
 def test_halving_finds_a_rate_and_never_lets_the_loss_rise(run_at):
-    network, theta = TwoLayer.build([run_at(1.0, 0.0, 50, seed) for seed in range(3)], parabola())
+    network = TwoLayer.build([run_at(1.0, 0.0, 50, seed) for seed in range(3)], parabola())
     flow = DescentFlow(schema.Descent(rate=1e4, growth=1.3))
-    state = flow.start(network, theta, torch.as_tensor(parabola().y))
+    state = flow.start(network, torch.as_tensor(parabola().y))
     losses = [state.mse]
     for _ in range(100):
         state = flow.attempt(state)
@@ -98,10 +102,10 @@ def test_a_rate_that_is_too_large_ends_nonfinite_beside_a_good_one(change_only):
 
 
 def test_descent_that_cannot_move_is_stalled(run_at):
-    network, theta = TwoLayer.build([run_at(1.0, 0.0, 50)], parabola())
+    network = TwoLayer.build([run_at(1.0, 0.0, 50)], parabola())
     uphill = DescentFlow(schema.Descent(rate=1.0))
     uphill._accept = lambda state, outputs: torch.zeros(1, dtype=torch.bool)
-    state = last(uphill, network, theta)
+    state = last(uphill, network)
     assert (int(state.status), int(state.steps)) == (3, 60)
 
 
@@ -128,10 +132,10 @@ class TestInvariance:
         data, runs = digits(samples=12), [run_at(1.1, -0.2, 40), run_at(0.8, 0.1, 40)]
         changes = []
         for reduce in (True, False):
-            network, theta = TwoLayer.build(runs, data, activation=activation, reduce=reduce, antisymmetric=False)
+            network = TwoLayer.build(runs, data, activation=activation, reduce=reduce, antisymmetric=False)
             flow = ExponentialFlow(schema.Exponential(stop=1e-3))
-            ends = sorted(flow.train(network, theta, torch.as_tensor(data.y)), key=lambda state: int(state.run[0]))
-            changes.append([end.network.relative_change(end.theta, end.origin)["w"] for end in ends])
+            ends = sorted(flow.train(network, torch.as_tensor(data.y)), key=lambda state: int(state.run[0]))
+            changes.append([end.stage.relative_change()["w"] for end in ends])
         torch.testing.assert_close(*changes, rtol=1e-8, atol=0)
 
     @pytest.mark.parametrize("activation", ["relu", "tanh"])
@@ -149,12 +153,12 @@ class TestInvariance:
     def test_permutation_of_neurons(self, seed, activation, gamma, gamma_prime):
         m, data = 40, parabola()
         run = Run(Scales.at(PlanePoint(gamma, gamma_prime), m), m, seed)
-        network, theta = TwoLayer.build([run], data, activation=activation)
+        network = TwoLayer.build([run], data, activation=activation)
         order = torch.randperm(m, generator=torch.Generator().manual_seed(seed))
-        both = torch.cat([order, order + m])
+        permuted = replace(network, drawn=tuple(x[..., order] for x in network.drawn))
         flow = ExponentialFlow(schema.Exponential(stop=1e-4, max_steps=300))
-        ends = [last(flow, network, start) for start in (theta, tuple(x[..., both] for x in theta))]
-        one, two = (network.relative_change(end.theta, end.origin) for end in ends)
+        ends = [last(flow, each) for each in (network, permuted)]
+        one, two = (end.stage.relative_change() for end in ends)
         for block in ("w", "a", "theta"):
             torch.testing.assert_close(one[block], two[block], rtol=1e-8, atol=0)
 

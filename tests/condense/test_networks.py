@@ -19,10 +19,10 @@ def runs(m=7, seeds=(0, 1), points=((0.8, 0.3), (1.3, -0.4))):
     return [Run(Scales.at(PlanePoint(*point), m), m, seed) for point in points for seed in seeds]
 
 
-def unequal(theta):
-    """Move the two copies apart, so that nothing cancels by symmetry."""
+def unequal(network):
+    """Return a displacement that moves the two copies apart, so that nothing cancels by symmetry."""
     generator = torch.Generator().manual_seed(0)
-    return tuple(x + 0.3 * torch.randn(x.shape, generator=generator, dtype=x.dtype) for x in theta)
+    return tuple(0.3 * torch.randn(x.shape, generator=generator, dtype=x.dtype) for x in network.rest)
 
 
 class TwoLayerByForward:
@@ -66,10 +66,12 @@ def to_functional(theta, copies):
 @pytest.mark.parametrize("name", ACTIVATIONS)
 def test_closed_forms_are_what_torch_func_computes(name, antisymmetric):
     data = parabola()
-    closed, theta = TwoLayer.build(runs(), data, activation=name, antisymmetric=antisymmetric)
-    user, _ = Functional.build(runs(), data, TwoLayerByForward(PLAIN[name]), antisymmetric=antisymmetric)
-    theta = unequal(theta)
-    one, two = closed.stage(theta), user.stage(to_functional(theta, closed.copies))
+    closed = TwoLayer.build(runs(), data, activation=name, antisymmetric=antisymmetric)
+    user = Functional.build(runs(), data, TwoLayerByForward(PLAIN[name]), antisymmetric=antisymmetric)
+    displacement = unequal(closed)
+    theta = to_functional(closed.parameters(displacement), closed.copies)
+    one = closed.stage(displacement)
+    two = user.stage(tuple(x - start for x, start in zip(theta, user.drawn, strict=True)))
     torch.testing.assert_close(one.outputs, two.outputs, rtol=1e-10, atol=1e-12)
     torch.testing.assert_close(one.kernel, two.kernel, rtol=1e-10, atol=1e-12)
     v = torch.randn(one.outputs.shape, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
@@ -80,30 +82,30 @@ def test_closed_forms_are_what_torch_func_computes(name, antisymmetric):
 
 
 def test_kernel_is_the_pullback_seen_from_the_outputs():
-    network, theta = TwoLayer.build(runs(), parabola(), activation="tanh")
-    theta = unequal(theta)
-    stage = network.stage(theta)
+    network = TwoLayer.build(runs(), parabola(), activation="tanh")
+    displacement = unequal(network)
+    stage = network.stage(displacement)
     v = torch.randn(stage.outputs.shape, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
     step = 1e-6
-    moved = network.stage(tuple(x - step * dx for x, dx in zip(theta, stage.pullback(v), strict=True)))
+    moved = network.stage(tuple(x - step * dx for x, dx in zip(displacement, stage.pullback(v), strict=True)))
     slope = (stage.outputs - moved.outputs) / step
     torch.testing.assert_close(slope, torch.einsum("rij,rj->ri", stage.kernel, v), rtol=1e-4, atol=1e-6)
 
 
 def test_antisymmetric_networks_start_at_zero():
-    network, theta = TwoLayer.build(runs(m=50), parabola())
-    assert network.stage(theta).outputs.abs().max() < 1e-12
+    network = TwoLayer.build(runs(m=50), parabola())
+    assert network.stage(network.rest).outputs.abs().max() < 1e-12
 
 
 @pytest.mark.parametrize("kernel", [True, False])
 def test_streaming_over_neurons_changes_nothing(monkeypatch, kernel):
-    network, theta = TwoLayer.build(runs(m=700), parabola(), activation="tanh")
-    theta = unequal(theta)
-    whole = network.stage(theta, kernel)
+    network = TwoLayer.build(runs(m=700), parabola(), activation="tanh")
+    displacement = unequal(network)
+    whole = network.stage(displacement, kernel)
     monkeypatch.setattr(two_layer_module, "KEPT", 0)
     monkeypatch.setattr(two_layer_module, "TILE", 1)
-    tiled = network.stage(theta, kernel)
-    assert tiled.kept is None
+    tiled = network.stage(displacement, kernel)
+    assert not tiled.kept
     torch.testing.assert_close(tiled.outputs, whole.outputs, rtol=1e-12, atol=1e-12)
     torch.testing.assert_close(tiled.kernel, whole.kernel, rtol=1e-12, atol=1e-12)
     for x, y in zip(tiled.pullback(whole.outputs), whole.pullback(whole.outputs), strict=True):
@@ -112,22 +114,22 @@ def test_streaming_over_neurons_changes_nothing(monkeypatch, kernel):
 
 def test_a_draw_depends_on_seed_and_width_alone():
     far, near = (runs(points=[point], seeds=[3]) for point in ((0.5, 0.0), (1.5, 0.3)))
-    _, one = TwoLayer.build(far, parabola())
-    _, two = TwoLayer.build(near + runs(seeds=[0, 3]), parabola())
+    networks = (TwoLayer.build(far, parabola()), TwoLayer.build(near + runs(seeds=[0, 3]), parabola()))
+    one, two = (network.parameters(network.rest) for network in networks)
     assert torch.equal(one[0][0], two[0][0])
     assert torch.equal(one[1][0], two[1][2])
     assert not torch.equal(two[0][0], two[0][1])
 
 
 def test_no_draw_is_the_beginning_of_another():
-    narrow, wide = (TwoLayer.build(runs(m=m, seeds=[0]), parabola(), antisymmetric=False)[1][1][0] for m in (50, 100))
+    narrow, wide = (TwoLayer.build(runs(m=m, seeds=[0]), parabola()).drawn[1][0] for m in (50, 100))
     assert not torch.isclose(narrow, wide[:50]).any()
 
 
 def test_draws_are_standard_normal_and_the_part_outside_has_its_length():
     data = digits(samples=20)
-    network, (w, a) = TwoLayer.build(runs(m=20000, seeds=[0]), data, antisymmetric=False)
-    r = network.inputs.shape[1]
+    network = TwoLayer.build(runs(m=20000, seeds=[0]), data, antisymmetric=False)
+    (w, a), r = network.drawn, network.inputs.shape[1]
     assert w.shape[1] == r < 65
     assert w.std().item() == pytest.approx(1, abs=0.01)
     assert a.std().item() == pytest.approx(1, abs=0.02)
@@ -136,18 +138,14 @@ def test_draws_are_standard_normal_and_the_part_outside_has_its_length():
 
 def test_a_lifted_draw_is_the_same_network():
     data = digits(samples=12)
-    small, theta = TwoLayer.build(runs(), data, activation="tanh")
-    large, lifted = TwoLayer.build(runs(), data, activation="tanh", reduce=False)
-    assert lifted[0].shape[1] == 65 > theta[0].shape[1]
-    one, two = small.stage(theta), large.stage(lifted)
+    small = TwoLayer.build(runs(), data, activation="tanh")
+    large = TwoLayer.build(runs(), data, activation="tanh", reduce=False)
+    assert large.drawn[0].shape[1] == 65 > small.drawn[0].shape[1]
+    one, two = small.stage(small.rest), large.stage(large.rest)
     torch.testing.assert_close(one.kernel, two.kernel, rtol=1e-10, atol=1e-12)
-    for x, y in zip(small.sizes(theta), large.sizes(lifted), strict=True):
+    for x, y in zip(small.sizes(small.rest), large.sizes(large.rest), strict=True):
         torch.testing.assert_close(x, y, rtol=1e-10, atol=0)
-    moved, lifted_moved = (
-        tuple(x - dx for x, dx in zip(at, stage.pullback(stage.outputs + 1), strict=True))
-        for at, stage in ((theta, one), (lifted, two))
-    )
-    before, after = small.relative_change(moved, theta), large.relative_change(lifted_moved, lifted)
+    before, after = (stage.network.relative_change(stage.pullback(stage.outputs + 1)) for stage in (one, two))
     for block in ("w", "a", "theta"):
         torch.testing.assert_close(before[block], after[block], rtol=1e-10, atol=0)
 
@@ -178,23 +176,24 @@ def test_repeated_rows_lower_the_rank():
 
 
 def test_inactive_neurons_are_told():
-    network, (w, a) = TwoLayer.build(runs(m=2, seeds=[0], points=[(1, 0)]), parabola(), antisymmetric=False)
+    network = TwoLayer.build(runs(m=2, seeds=[0], points=[(1, 0)]), parabola(), antisymmetric=False)
+    drawn, a = network.drawn
     w = torch.tensor([[[0.0, 0.0], [-1.0, 1.0]]], dtype=torch.float64)  # biases alone: off and on everywhere
-    directions, amplitudes, active = network.neurons((w, a))
+    directions, amplitudes, active = network.neurons((w - drawn, torch.zeros_like(a)))
     assert active.tolist() == [[False, True]]
     torch.testing.assert_close(amplitudes, a.abs())
     torch.testing.assert_close(directions, w)
 
 
 def test_select_and_where_follow_the_runs():
-    network, theta = TwoLayer.build(runs(), parabola())
-    stage, other = network.stage(theta), network.stage(unequal(theta))
+    network = TwoLayer.build(runs(), parabola())
+    stage, other = network.reference(network.rest), network.reference(unequal(network))
     chosen = torch.tensor([2, 0])
     assert torch.equal(select(stage, chosen).outputs, stage.outputs[chosen])
     assert torch.equal(stage.select(chosen).network.kappa, network.kappa[chosen])
     assert stage.select(chosen).network.inputs is network.inputs
     mixed = where(torch.tensor([True, False, False, True]), stage, other)
-    assert torch.equal(mixed.theta[0][0], stage.theta[0][0])
+    assert torch.equal(mixed.displacement[0][0], stage.displacement[0][0])
     assert torch.equal(mixed.kernel[1], other.kernel[1])
 
 
@@ -226,5 +225,4 @@ def test_a_network_of_another_form_is_told_what_is_wrong(user, message):
 
 def test_a_dataset_without_bias_trains_in_its_own_span():
     data = Dataset(np.array([[1.0, 0.0], [2.0, 0.0]]), np.array([1.0, 2.0]))
-    _, theta = TwoLayer.build(runs(), data, bias=False)
-    assert theta[0].shape[1] == 1
+    assert TwoLayer.build(runs(), data, bias=False).rest[0].shape[1] == 1

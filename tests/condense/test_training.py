@@ -45,14 +45,14 @@ def bad_seed(monkeypatch):
 
     def make(batch, seed, error, after=0):
         [origin] = [
-            module.stack(run.problem, [module.Run(module.Scales(1.0, 1.0, 1.0), run.width, run.seed)])[1][0][0, 0, 0]
+            module.stack(run.problem, [module.Run(module.Scales(1.0, 1.0, 1.0), run.width, run.seed)]).drawn[0][0, 0, 0]
             for run in batch.runs
             if run.seed == seed
         ]
         attempt = ExponentialFlow.attempt
 
         def raises(self, state):
-            if (state.origin[0][:, 0, 0] == origin).any() and int(state.steps.max()) >= after:
+            if (state.network.drawn[0][state.network.draw, 0, 0] == origin).any() and int(state.steps.max()) >= after:
                 raise error
             return attempt(self, state)
 

@@ -1,0 +1,135 @@
+"""Two-layer networks that step by compiled kernels: two passes over the neurons a step, nothing stored between them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from condense.batched import Batched, shared
+from condense.networks.base import Gauge, Theta
+from condense.unrolled import CHUNK, Kernels, kernels
+
+if TYPE_CHECKING:
+    from condense.networks.two_layer import TwoLayer
+
+__all__ = ["FusedStage"]
+
+LEAST = 2**17
+"""Neurons that are worth a thread of their own."""
+
+
+@dataclass(frozen=True)
+class FusedPoint:
+    """What networks give at theta_p = theta - F p, and p."""
+
+    outputs: Tensor
+    kernel: Tensor
+    p: Tensor
+
+
+@dataclass(frozen=True)
+class FusedStage(Batched):
+    """Two-layer networks linearised at theta, their displacements in a store that the stages of a batch share.
+
+    The store has two slots for each run, and `place` and `slot` say where a stage's are. A correction is written to
+    the other slot of its run: rejecting a step or letting runs go moves no parameters at all.
+    """
+
+    network: TwoLayer
+    outputs: Tensor
+    kernel: Tensor
+    change: Theta  # |w - w(0)| and |a - a(0)| of the first copy
+    place: Tensor
+    slot: Tensor
+    store: Theta = shared()  # w (2, places, r, copies m) and a (2, places, copies m)
+
+    @classmethod
+    def at(cls, network: TwoLayer, displacement: Theta) -> FusedStage:
+        """Return the stage at a displacement."""
+        store = tuple(block.new_empty(2, *block.shape) for block in displacement)
+        for slots, block in zip(store, displacement, strict=True):
+            slots[0] = block
+        runs = torch.arange(len(network.draw))
+        none = network.kappa.new_empty(len(runs), 0)
+        start = cls(network, none, none, (none[:, 0:0], none[:, 0:0]), runs, torch.zeros_like(runs), store)
+        here = start.predict(none.new_zeros(len(runs), len(network.inputs)))
+        m = network.drawn[1].shape[-1]
+        change = tuple(torch.linalg.vector_norm(block[..., :m].flatten(1), dim=1) for block in displacement)
+        return replace(start, outputs=here.outputs, kernel=here.kernel, change=change)
+
+    @property
+    def displacement(self) -> Theta:
+        """theta - theta(0), a copy."""
+        return tuple(block[self.slot, self.place] for block in self.store)
+
+    def pullback(self, v: Tensor) -> Theta:
+        """Return F v, by the reference."""
+        return self.network.reference(self.displacement, kernel=False).pullback(v)
+
+    def predict(self, v: Tensor) -> FusedPoint:
+        """Return what the networks give at theta_p = theta - F v."""
+        sums = self._pass(self._kernels.predict, v).sum(dim=1)
+        return FusedPoint(*self._read(sums), v)
+
+    def correct(self, v: Tensor, predicted: FusedPoint, v_p: Tensor) -> tuple[FusedStage, Gauge]:
+        """Return the stage at theta1 = theta - F v - F_p v_p, and its gauge."""
+        each = self._pass(self._kernels.correct, predicted.p, v, v_p)
+        sums = each.sum(dim=1)
+        gauge = Gauge(*((sums[:, k].sqrt(), sums[:, k + 1].sqrt()) for k in (-6, -4, -2)))
+        change = gauge.change
+        if self.network.copies == 2:
+            first = each[:, : each.shape[1] // 2, -4:-2].sum(dim=1).sqrt()
+            change = first[:, 0], first[:, 1]
+        outputs, kernel = self._read(sums)
+        return replace(self, outputs=outputs, kernel=kernel, change=change, slot=1 - self.slot), gauge
+
+    def relative_change(self) -> dict[str, Tensor]:
+        """Return RD of both blocks and of all."""
+        return self.network.relative(self.change)
+
+    @property
+    def _kernels(self) -> Kernels:
+        from condense.networks.two_layer import LEAKS
+
+        return kernels(*self.network.inputs.shape, LEAKS[self.network.activation])
+
+    def _pass(self, kernel: Callable[..., None], *pulls: Tensor) -> Tensor:
+        """Make a pass with some pullbacks, and return its sums, (R, parts, sums)."""
+        network = self.network
+        m, n = network.drawn[1].shape[-1], len(network.inputs)
+        parts = network.copies * -(-m // CHUNK)
+        runs = len(self.place)
+        factors = [factor.contiguous().numpy() for v in pulls for factor in network.pull(v)]
+        sums = np.empty((runs * parts, n + n * (n + 1) + (6 if len(pulls) > 1 else 0)))
+        at = (network.draw, self.place, self.slot)
+        arrays = [x.numpy() for x in (network.inputs, *network.drawn, *at, *self.store)]
+        _threaded(runs * parts, runs * network.copies * m, kernel, [parts, *arrays, *factors, sums])
+        return torch.from_numpy(sums).view(runs, parts, -1)
+
+    def _read(self, sums: Tensor) -> tuple[Tensor, Tensor]:
+        """Return f and K from the sums over all neurons."""
+        n = len(self.network.inputs)
+        pairs = n * (n + 1) // 2
+        place = torch.zeros(n, n, dtype=torch.int64)
+        rows, columns = torch.tril_indices(n, n)
+        place[rows, columns] = place[columns, rows] = n + torch.arange(pairs)
+        return self.network.kappa[:, None] * sums[:, :n], self.network.kernel(sums[:, place], sums[:, place + pairs])
+
+
+def _threaded(tasks: int, neurons: int, kernel: Callable[..., None], arguments: Sequence[Any]) -> None:
+    """Share tasks among as many threads as torch has, where they are worth it; the result does not depend on it."""
+    threads = min(torch.get_num_threads(), tasks, 1 + neurons // LEAST)
+    if threads == 1:
+        kernel(0, tasks, *arguments)
+        return
+    marks = [tasks * k // threads for k in range(threads + 1)]
+    with ThreadPoolExecutor(threads) as pool:
+        shares = [pool.submit(kernel, *span, *arguments) for span in zip(marks, marks[1:], strict=False)]
+    for share in shares:
+        share.result()
