@@ -36,6 +36,8 @@ class Batched:
 
 
 def _each(function: Callable[..., Tensor], first: Any, *others: Any) -> Any:
+    if others and all(other is first for other in others):
+        return first
     if isinstance(first, Batched):
         return first._map(lambda *xs: _each(function, *xs), *others)
     if isinstance(first, tuple):
@@ -53,5 +55,5 @@ def select(batch: T, runs: Tensor) -> T:
 def where(mask: Tensor, yes: T, no: T) -> T:
     """Return, run by run, `yes` where the mask of shape (R,) is true and `no` elsewhere."""
     return _each(  # type: ignore[no-any-return]
-        lambda x, y: x if x is y else torch.where(mask.view(-1, *[1] * (x.dim() - 1)), x, y), yes, no
+        lambda x, y: torch.where(mask.view(-1, *[1] * (x.dim() - 1)), x, y), yes, no
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from condense import estimate
@@ -77,9 +78,10 @@ def batches(
     for run in runs:
         groups.setdefault((run.width, run.problem.group), []).append(run)
     for group in sorted(groups.values(), key=lambda group: group[0].width):
-        size = _most(group[0], memory_gb)
-        for start in range(0, len(group), size):
-            yield Batch(tuple(group[start : start + size]), source)
+        count = -(-len(group) // _most(group[0], memory_gb))
+        marks = [len(group) * k // count for k in range(count + 1)]
+        for start, end in pairwise(marks):
+            yield Batch(tuple(group[start:end]), source)
 
 
 def _most(run: Wanted, memory_gb: float | None) -> int:

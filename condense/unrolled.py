@@ -83,7 +83,7 @@ def _module(source: str) -> ModuleType:
 
 
 def _folder() -> Path:
-    """Return the folder of compiled kernels: condense/ in the user's cache, or where that cannot be written a new one."""
+    """Return the folder of compiled kernels: condense/ in the user's cache, or a new one where none can be written."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "condense"
     try:
         cache.mkdir(parents=True, exist_ok=True)

@@ -114,7 +114,7 @@ class ExponentialFlow(Flow[schema.Exponential]):
         kernel, finite = _tame(state.stage)
         modes = Modes.of(kernel, state.residual)
         state = state.end("nonfinite", ~finite).end("stalled", _stalled(modes) | _at_rounding(state))
-        trial = self._trial(state, modes, dt)
+        trial = self._trial(state, kernel, modes, dt)
         factor = (0.9 * trial.error.clamp(min=1e-6) ** -0.5).clamp(0.2, 3.0)
         running = state.status == RUNNING
         good = (trial.error <= 1) & running
@@ -142,17 +142,17 @@ class ExponentialFlow(Flow[schema.Exponential]):
             return dt
         return torch.minimum(dt, self.config.horizon - state.time)
 
-    def _trial(self, state: State, modes: Modes, dt: Tensor) -> Trial:
+    def _trial(self, state: State, kernel: Tensor, modes: Modes, dt: Tensor) -> Trial:
         stage0 = state.stage
         step = dt[:, None]
         predicted = stage0.predict(step * modes.back(phi(modes.rates * step)))
         kernel_p, finite = _tame(predicted)
-        mean = Modes.of((_tame(stage0)[0] + kernel_p) / 2, state.residual)
+        mean = Modes.of((kernel + kernel_p) / 2, state.residual)
         E1 = step * mean.back(phi(mean.rates * step))
         E2 = step * mean.back(psi(mean.rates * step))
         stage1, gauge = stage0.correct(E1 - E2, predicted, E2)
         error = torch.stack([*self._moves(gauge), self._misfit(state, stage1, mean, step)]).amax(dim=0)
-        sound = finite & _tame(stage1)[1] & error.isfinite()
+        sound = finite & _finite(stage1) & error.isfinite()
         return Trial(stage1, mean, torch.where(sound, error, torch.inf))
 
     def _moves(self, gauge: Gauge) -> list[Tensor]:
@@ -176,9 +176,16 @@ def _rounding(x: Tensor) -> float:
 
 def _tame(stage: Point) -> tuple[Tensor, Tensor]:
     """Return the kernel with those that are not finite replaced by 1, so that eigh spares their neighbours."""
-    finite = (stage.kernel.abs() < HUGE).flatten(1).all(dim=1) & stage.outputs.isfinite().all(dim=1)
+    finite = _finite(stage)
+    if finite.all():
+        return stage.kernel, finite
     identity = torch.eye(stage.kernel.shape[-1], dtype=stage.kernel.dtype, device=stage.kernel.device)
     return stage.kernel.where(finite[:, None, None], identity), finite
+
+
+def _finite(stage: Point) -> Tensor:
+    """Return which runs have finite outputs and a kernel that eigh can take."""
+    return (stage.kernel.abs() < HUGE).flatten(1).all(dim=1) & stage.outputs.isfinite().all(dim=1)
 
 
 def _stalled(modes: Modes) -> Tensor:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -65,7 +67,9 @@ class FusedStage(Batched):
 
     @property
     def displacement(self) -> Theta:
-        """theta - theta(0), a copy."""
+        """theta - theta(0): of several runs a copy, of one what is in the store."""
+        if len(self.place) == 1:
+            return tuple(block[int(self.slot), int(self.place)][None] for block in self.store)
         return tuple(block[self.slot, self.place] for block in self.store)
 
     def pullback(self, v: Tensor) -> Theta:
@@ -115,11 +119,18 @@ class FusedStage(Batched):
     def _read(self, sums: Tensor) -> tuple[Tensor, Tensor]:
         """Return f and K from the sums over all neurons."""
         n = len(self.network.inputs)
-        pairs = n * (n + 1) // 2
-        place = torch.zeros(n, n, dtype=torch.int64)
-        rows, columns = torch.tril_indices(n, n)
-        place[rows, columns] = place[columns, rows] = n + torch.arange(pairs)
-        return self.network.kappa[:, None] * sums[:, :n], self.network.kernel(sums[:, place], sums[:, place + pairs])
+        hh, gg = sums[:, _products(n)].unbind(dim=1)
+        return self.network.kappa[:, None] * sums[:, :n], self.network.kernel(hh, gg)
+
+
+@functools.cache
+def _products(n: int) -> Tensor:
+    """Return where in the sums the products h_i h_j and g_i g_j are, (2, n, n)."""
+    rows, columns = torch.tril_indices(n, n)
+    pairs = torch.arange(len(rows))
+    place = torch.empty(n, n, dtype=torch.int64)
+    place[rows, columns] = place[columns, rows] = pairs
+    return n + torch.stack([place, place + len(pairs)])
 
 
 def _threaded(tasks: int, neurons: int, kernel: Callable[..., None], arguments: Sequence[Any]) -> None:
@@ -130,6 +141,6 @@ def _threaded(tasks: int, neurons: int, kernel: Callable[..., None], arguments: 
         return
     marks = [tasks * k // threads for k in range(threads + 1)]
     with ThreadPoolExecutor(threads) as pool:
-        shares = [pool.submit(kernel, *span, *arguments) for span in zip(marks, marks[1:], strict=False)]
+        shares = [pool.submit(kernel, *span, *arguments) for span in pairwise(marks)]
     for share in shares:
         share.result()

@@ -24,7 +24,7 @@ __all__ = ["TwoLayer", "TwoLayerStage"]
 KEPT = 2**20
 """Features of at most this many numbers are kept by a stage; larger ones are computed again, a tile at a time."""
 
-LEAKS = {activations.relu: 0.0, activations.leaky_relu: activations.LEAK}
+LEAKS: dict[activations.Activation, float] = {activations.relu: 0.0, activations.leaky_relu: activations.LEAK}
 """The activations that compiled kernels know, max(z, leak z)."""
 
 TILE = 2**17
@@ -86,7 +86,7 @@ class TwoLayer(Batched):
         seeds = list({run.seed: None for run in runs})
         w, a, outside = zip(*(_draw(seed, runs[0].neurons, basis, reduce) for seed in seeds), strict=True)
         number = functools.partial(column, like=dtype, device=device)
-        drawn = tuple(torch.stack([torch.as_tensor(x, dtype=dtype) for x in block]).to(device) for block in (w, a))
+        drawn = tuple(_stacked(block).to(device=device, dtype=dtype) for block in (w, a))
         lengths = norms(drawn)
         return cls(
             kappa=number([run.scales.kappa for run in runs]),
@@ -265,6 +265,11 @@ class TwoLayerStage(Batched, LinearStage):
             yield from zip(network.tiles(whole=True), self.kept, strict=True)
         else:
             yield from ((tile, network.features(self.displacement, tile)[:2]) for tile in network.tiles())
+
+
+def _stacked(arrays: Sequence[np.ndarray]) -> Tensor:
+    """Return arrays on a new leading axis, a single one without a copy."""
+    return torch.from_numpy(np.stack(arrays) if len(arrays) > 1 else arrays[0][None])
 
 
 def _draw(seed: int, m: int, basis: np.ndarray, reduce: bool) -> tuple[np.ndarray, np.ndarray, float]:

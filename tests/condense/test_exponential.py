@@ -152,7 +152,9 @@ def errors_at_fixed_time(activation, run, horizon, rtols, tight):
     options = {"stop": 0.0, "horizon": horizon, "max_steps": 10**6}
     exact = train(network, data, rtol=tight, **options)[0].displacement
     ends = [train(network, data, rtol=rtol, **options)[0] for rtol in rtols]
-    errors = [float(sum((x - y).norm() ** 2 for x, y in zip(end.displacement, exact, strict=True)) ** 0.5) for end in ends]
+    errors = [
+        float(sum((x - y).norm() ** 2 for x, y in zip(end.displacement, exact, strict=True)) ** 0.5) for end in ends
+    ]
     return np.array(errors), np.array([float(end.steps) for end in ends])
 
 
