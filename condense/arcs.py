@@ -18,6 +18,8 @@ __all__ = ["Arcs", "Circle"]
 Array = NDArray[np.float64]
 Windows = NDArray[np.int32]
 
+AHEAD = 4
+"""Angles that a sweep looks at together."""
 
 compiled = numba.njit(cache=True, nogil=True)
 """Compiles a function once and for all: the machine code is kept on disk until its file changes."""
@@ -80,39 +82,44 @@ class Arcs:
 
         For lines the vectors are turned to the centre's side.
         """
-        start, stop = self._first[place], self._last[place]
+        start, stop = int(self._first[place]), int(self._last[place])
         share, x, y = _cover(self.left, self._vectors, place, start, stop, self._lines)
         _update(self.gains, self.left, self._first, self._last, start, stop, self._sums)
         return share, np.array([x, y])
 
 
-@compiled
 def _windows(angles: Array, half_width: float, period: float) -> tuple[Windows, Windows]:
-    """Return for every position p the first it covers, in (p - m, p], and the one after the last, in (p, p + m].
-
-    One sweep: the first that covers q is the p at which the sweep of ends goes past q. It looks at four angles at a
-    time, without a branch, since how many it goes past is a throw of dice.
-    """
+    """Return for every position p the first it covers, in (p - m, p], and the one after the last, in (p, p + m]."""
     m = len(angles)
-    circle = np.full(2 * m + 4, np.inf)
-    circle[:m], circle[m : 2 * m] = angles, angles + period
-    reached, last, first = np.empty(2 * m + 4, np.int32), np.empty(m, np.int32), np.empty(m, np.int32)
+    circle = np.concatenate([angles, angles + period, np.full(AHEAD, np.inf)])
+    reached, last = np.empty(len(circle), np.int32), np.empty(m, np.int32)
+    start = _sweep(circle, half_width, reached, last)
+    return np.concatenate([reached[m : m + start] - np.int32(m), reached[start:m]]), last
+
+
+@compiled
+def _sweep(circle: Array, half_width: float, reached: Windows, last: Windows) -> int:
+    """Fill in the end of every window and, from the position that is returned on, the first that covers a position.
+
+    The first that covers q is the p at which the sweep of ends goes past q. Several angles are looked at a time
+    without a branch, since how many it goes past is a throw of dice.
+    """
+    m = len(last)
     start = 0
-    while circle[m + start] < angles[m - 1] + half_width:
+    while circle[m + start] < circle[m - 1] + half_width:
         start += 1
     q = start
     for p in range(m):
-        rim = angles[p] + half_width
-        passed = 4
-        while passed == 4:
+        rim = circle[p] + half_width
+        passed = AHEAD
+        while passed == AHEAD:
             passed = 0
-            for ahead in range(4):
+            for ahead in range(AHEAD):
                 reached[q + ahead] = p
                 passed += circle[q + ahead] < rim
             q += passed
         last[p] = q
-    first[start:], first[:start] = reached[start:m], reached[m : m + start] - m
-    return first, last
+    return start
 
 
 @compiled

@@ -125,6 +125,7 @@ def mean_abs_cosine(directions: Array, sample: int = 512, seed: int = 0) -> floa
     if m < 2:
         return math.nan
     chosen = np.random.default_rng(seed).choice(m, size=min(sample, m), replace=False)
-    cosines = np.abs(directions[:, chosen].T @ directions[:, chosen])
+    cosines = directions[:, chosen].T @ directions[:, chosen]
+    np.abs(cosines, out=cosines)
     pairs = len(chosen) * (len(chosen) - 1)
     return float((cosines.sum() - np.trace(cosines)) / pairs)
