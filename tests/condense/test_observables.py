@@ -12,10 +12,10 @@ MEASURE = schema.Measure(threshold=0.9, fraction=0.95)
 
 def ended(runs, **options):
     """Return the state of some runs when all of them have taken a few steps."""
-    network, theta = TwoLayer.build(runs, data.parabola(), **options)
-    targets = torch.as_tensor(data.parabola().y, dtype=theta[0].dtype)
+    network = TwoLayer.build(runs, data.parabola(), **options)
+    targets = torch.as_tensor(data.parabola().y, dtype=network.kappa.dtype)
     flow = ExponentialFlow(schema.Exponential())
-    state = flow.start(network, theta, targets)
+    state = flow.start(network, targets)
     for _ in range(5):
         state = flow.step(state)
     return state
@@ -27,7 +27,7 @@ def test_clusters_are_counted_run_by_run_over_the_active_neurons(run_at, options
         [run_at(1.5, 0.0, 200, seed=0), run_at(1.5, 0.0, 200, seed=1), run_at(0.7, 0.0, 200, seed=0)], **options
     )
     columns = observables.clusters(state, MEASURE)
-    for when, suffix in ((state.origin, "_initial"), (state.theta, "")):
+    for when, suffix in ((state.network.rest, "_initial"), (state.displacement, "")):
         for place, (directions, amplitudes, active) in enumerate(zip(*state.network.neurons(when), strict=True)):
             chosen = active.numpy()
             neurons = directions.double().numpy()[:, chosen], amplitudes.double().numpy()[chosen]
@@ -42,7 +42,7 @@ def test_clusters_are_counted_run_by_run_over_the_active_neurons(run_at, options
 def test_weights_that_overflowed_are_left_out(run_at):
     state = ended([run_at(1.0, 0.0, 50)], activation="tanh")
     before = observables.clusters(state, MEASURE)
-    for w in state.theta:
-        w[..., -1] = np.inf
+    for moved in state.displacement:
+        moved[..., -1] = np.inf
     after = observables.clusters(state, MEASURE)
     assert after["two_direction_share"] == pytest.approx(before["two_direction_share"], abs=0.1)
