@@ -16,8 +16,8 @@ from condense.problem import Problem
 
 __all__ = ["features", "memory_gb", "run_gb", "seconds"]
 
-PROGRAM_GB = 0.5
-"""Python with torch and all the rest, and the features that a stage keeps."""
+PROGRAM_GB = 0.56
+"""Python with torch, numba and all the rest, and the features that a stage keeps."""
 
 LOADING_GB = {"mnist": 0.65}
 """The peak of the program where it is loading the data that takes most."""

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from condense.clusters import cover, mean_abs_cosine
+from condense.clusters import cover, covers, mean_abs_cosine
 
 
 def unit(vectors):
@@ -55,16 +55,68 @@ def test_an_untrained_network_in_two_dimensions_is_one_chain_but_many_directions
     assert found.two_direction_share < 0.45
 
 
-@settings(max_examples=30, deadline=None)
-@given(st.integers(0, 10_000), st.integers(1, 60), st.booleans())
-def test_the_sweep_over_angles_is_the_greedy_by_cosines(seed, m, lines):
-    generator = np.random.default_rng(seed)
-    directions, amplitudes = unit(generator.standard_normal((2, m))), generator.uniform(0, 1, m)
-    by_angle = cover(directions, amplitudes, lines=lines)
-    flat = np.concatenate([directions, np.zeros((1, m))])
-    by_cosine = cover(flat, amplitudes, lines=lines, candidates=m)
-    np.testing.assert_allclose(by_angle.shares, by_cosine.shares, atol=1e-12)
-    assert by_angle.centres.tolist() == by_cosine.centres.tolist()
+def greedy(directions, amplitudes, threshold, fraction, lines):
+    """The rule as it is stated, by the matrix of all cosines."""
+    cosines = directions.T @ directions
+    inside = (np.abs(cosines) if lines else cosines) > threshold
+    left, centres, shares, means = amplitudes / amplitudes.sum(), [], [], []
+    candidates = left > 0
+    while sum(shares) < fraction:
+        gains = np.where(candidates, inside @ left, 0)
+        centre = int(np.flatnonzero(gains > gains.max() * (1 - 1e-12))[0])
+        covered = inside[centre]
+        turned = np.sign(cosines[centre]) if lines else 1
+        centres.append(centre)
+        shares.append(left[covered].sum())
+        means.append(unit(directions @ (left * turned * covered)))
+        left = np.where(covered, 0, left)
+    return centres, shares, np.transpose(means)
+
+
+@st.composite
+def networks(draw, d):
+    """Neurons around and in bunches, some twice or opposite to each other, some that carry nothing."""
+    generator = np.random.default_rng(draw(st.integers(0, 2**32)))
+    m = draw(st.integers(1, 90))
+    directions = unit(generator.standard_normal((d, m)))
+    bunches = draw(st.integers(0, 5))
+    if bunches:
+        noise = draw(st.sampled_from([1e-9, 1e-3, 0.1, 0.3]))
+        directions = unit(directions[:, np.arange(m) % min(bunches, m)] + noise * directions)
+    copies = draw(st.sampled_from([(1,), (1, 1), (1, -1), (-1, 1, 1)]))
+    directions = np.concatenate([sign * directions for sign in copies], axis=1)
+    m = directions.shape[1]
+    amplitudes = generator.uniform(0.1, 1, m) if draw(st.booleans()) else np.ones(m)
+    amplitudes[1:][generator.uniform(size=m - 1) < draw(st.sampled_from([0, 0.5]))] = 0
+    return directions, amplitudes
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.data(), st.integers(2, 6), st.sampled_from([0.1, 0.7, 0.95, 0.999]), st.sampled_from([0.4987, 0.9877, 0.999999])
+)
+def test_covers_are_those_of_the_rule(data, d, threshold, fraction):
+    directions, amplitudes = data.draw(networks(d))
+    rule = {"threshold": threshold, "fraction": fraction, "candidates": len(amplitudes), "most": 10**6}
+    for found, lines in zip(covers(directions, amplitudes, **rule), (False, True), strict=True):
+        centres, shares, means = greedy(directions, amplitudes, threshold, fraction, lines)
+        assert found.centres.tolist() == centres
+        np.testing.assert_allclose(found.shares, shares, rtol=0, atol=1e-12)
+        np.testing.assert_allclose(found.directions, means, rtol=0, atol=1e-9)
+        assert not found.capped
+        alone = cover(directions, amplitudes, lines=lines, **rule)
+        assert alone.centres.tolist() == centres
+
+
+@pytest.mark.parametrize("axes", [2, 3])
+def test_everything_is_covered_if_it_has_to_be(axes):
+    generator = np.random.default_rng(0)
+    directions, amplitudes = unit(generator.standard_normal((axes, 150))), 10.0 ** -generator.uniform(0, 30, 150)
+    for found in covers(directions, amplitudes, threshold=0.9999, fraction=1.0, most=1000, candidates=20):
+        cosines = np.abs(directions[:, found.centres].T @ directions).max(axis=0)
+        assert (cosines[amplitudes > 1e-16 * amplitudes.sum()] > 0.9999).all()
+        assert found.shares.sum() == pytest.approx(1)
+        assert not found.capped
 
 
 @settings(max_examples=30, deadline=None)

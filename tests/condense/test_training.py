@@ -112,7 +112,7 @@ def test_a_run_without_memory_is_told_with_its_width_and_what_it_needs(batch, ba
     bad_seed(batch(), 3, error)
     rows, failures = rows_and_failures(batch())
     assert len(rows) == 7
-    message = "width 20 does not fit into memory: a run needs about 0.5 GB; give it more memory, or leave this width"
+    message = "width 20 does not fit into memory: a run needs about 0.6 GB; give it more memory, or leave this width"
     assert isinstance(failures[3].error, MemoryError)
     assert str(failures[3].error).startswith(message)
     assert failures[3].text.strip().splitlines()[-1].startswith(f"MemoryError: {message}")

@@ -1,0 +1,48 @@
+import numpy as np
+import pytest
+import torch
+
+from condense import data, observables, schema
+from condense.clusters import cover
+from condense.flows.exponential import ExponentialFlow
+from condense.networks import TwoLayer
+
+MEASURE = schema.Measure(threshold=0.9, fraction=0.95)
+
+
+def ended(runs, **options):
+    """Return the state of some runs when all of them have taken a few steps."""
+    network = TwoLayer.build(runs, data.parabola(), **options)
+    targets = torch.as_tensor(data.parabola().y, dtype=network.kappa.dtype)
+    flow = ExponentialFlow(schema.Exponential())
+    state = flow.start(network, targets)
+    for _ in range(5):
+        state = flow.step(state)
+    return state
+
+
+@pytest.mark.parametrize("options", [{}, {"activation": "tanh"}, {"dtype": torch.float32}])
+def test_clusters_are_counted_run_by_run_over_the_active_neurons(run_at, options):
+    state = ended(
+        [run_at(1.5, 0.0, 200, seed=0), run_at(1.5, 0.0, 200, seed=1), run_at(0.7, 0.0, 200, seed=0)], **options
+    )
+    columns = observables.clusters(state, MEASURE)
+    for when, suffix in ((state.network.rest, "_initial"), (state.displacement, "")):
+        for place, (directions, amplitudes, active) in enumerate(zip(*state.network.neurons(when), strict=True)):
+            chosen = active.numpy()
+            neurons = directions.double().numpy()[:, chosen], amplitudes.double().numpy()[chosen]
+            found = cover(*neurons, threshold=0.9, fraction=0.95)
+            assert columns["clusters" + suffix][place] == len(found)
+            assert columns["two_direction_share" + suffix][place] == found.two_direction_share
+    assert columns["clusters_initial"][0] == columns["clusters_initial"][2]
+    assert columns["two_direction_share_initial"][0] != columns["two_direction_share_initial"][1]
+    assert not any(columns["clusters_capped"])
+
+
+def test_weights_that_overflowed_are_left_out(run_at):
+    state = ended([run_at(1.0, 0.0, 50)], activation="tanh")
+    before = observables.clusters(state, MEASURE)
+    for moved in state.displacement:
+        moved[..., -1] = np.inf
+    after = observables.clusters(state, MEASURE)
+    assert after["two_direction_share"] == pytest.approx(before["two_direction_share"], abs=0.1)
