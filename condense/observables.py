@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from condense.clusters import Cover, covers, mean_abs_cosine
 from condense.flows.base import State
-from condense.networks.base import Theta
+from condense.networks.base import Network, Theta
 from condense.schema import Measure
 
 __all__ = ["Columns", "Observable", "clusters", "relative_change"]
@@ -32,8 +32,10 @@ def relative_change(state: State, measure: Measure) -> Columns:
 
 def clusters(state: State, measure: Measure) -> Columns:
     """Return the number of directions and lines that cover the neurons, before and after; none without neurons."""
-    before = [_initial_cover(neurons, measure) for neurons in _neurons(state, state.network.rest)]
-    rows = [_row(*pair, measure) for pair in zip(_neurons(state, state.displacement), before, strict=True)]
+    drawn, draw = state.network.of_draws()
+    before = [_initial_cover(neurons, measure) for neurons in _neurons(drawn, drawn.rest)]
+    after = _neurons(state.network, state.displacement)
+    rows = [_row(neurons, before[which], measure) for neurons, which in zip(after, draw.tolist(), strict=False)]
     return {name: [row[name] for row in rows] for name in rows[0]} if rows else {}
 
 
@@ -57,8 +59,8 @@ class _Neurons:
         )
 
 
-def _neurons(state: State, displacement: Theta) -> Iterator[_Neurons]:
-    found = state.network.neurons(displacement)
+def _neurons(network: Network, displacement: Theta) -> Iterator[_Neurons]:
+    found = network.neurons(displacement)
     for run in zip(*found, strict=True) if found else ():
         directions, amplitudes, active = (x.cpu().numpy() for x in (run[0].double(), run[1].double(), run[2]))
         chosen = np.flatnonzero(active & np.isfinite(amplitudes))

@@ -125,6 +125,9 @@ class Network(Protocol):
     def relative_change(self, displacement: Theta) -> dict[str, Tensor]:
         """Return RD = |theta - theta(0)| / |theta(0)| of every block and of all ("theta"), each of shape (R,)."""
 
+    def of_draws(self) -> tuple[Self, Tensor]:
+        """Return one network for every draw that its runs start from, and for each run which of them it is, (R,)."""
+
     def neurons(self, displacement: Theta) -> tuple[Tensor, Tensor, Tensor] | None:
         """Return directions (R, d, m), amplitudes (R, m) and which neurons are active (R, m), if it has neurons."""
 

@@ -219,6 +219,11 @@ class TwoLayer(Batched):
         both = torch.hypot(*change) / torch.hypot(*start)
         return {"w": change[0] / start[0], "a": change[1] / start[1], "theta": both}
 
+    def of_draws(self) -> tuple[TwoLayer, Tensor]:
+        """Return a network for every draw, and for each run which of them starts as it does, (R,)."""
+        draws, which = self.draw.unique(return_inverse=True)
+        return self.select((self.draw == draws[:, None]).to(torch.uint8).argmax(dim=1)), which
+
     def neurons(self, displacement: Theta) -> tuple[Tensor, Tensor, Tensor]:
         """Return the directions w / |w| and the amplitudes |a| |w| in the span, and which neurons see any data point.
 
