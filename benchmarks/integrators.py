@@ -28,6 +28,7 @@ from condense import schema
 __all__ = ["add_options", "benchmark"]
 
 ALL = "one run at a time, one thread"
+TOGETHER = "condense, all points in one call, one thread"
 SUMMED = "median over the plane points; error: the largest"
 TOLERANCES = (0.03, 0.01)
 
@@ -79,8 +80,10 @@ def benchmark(options: argparse.Namespace) -> list[Report]:
                 cases = [case for case in (Case(*point, width, 0) for point in points) if method.fits(case)]
                 _say(f"{method.name}, width {width}: {len(cases)} runs")
                 rows += [_row(method, case, budget, options.repeat, reference) for case in cases]
+        together = [_together(points, width, options) for width in widths]
     report.details[ALL] = rows
     report.tables[f"{ALL}: {SUMMED}"] = _medians(rows)
+    report.tables[TOGETHER] = [row for of_width in together for row in of_width]
     report.remarks = [
         f"reference: condense at rtol {reference.rtol:g}, at the mean square residual where the method ended",
         f"budget: {budget:g} s a run; peak: growth of the resident set",
@@ -122,6 +125,17 @@ def _by_condense(rtol: float, choice: dict[str, Any], case: Case, budget: float)
     [row] = plane.runs([(case.gamma, case.gamma_prime)], [case.width], flow, **choice).to_dict("records")
     steps = row["steps"]
     return Ended(Outcome(row["rd_w"], row["mse_final"], steps, 2 * steps + 1, row["status"]), row["wall_seconds"])
+
+
+def _together(points: Sequence[Point], width: int, options: argparse.Namespace) -> list[Row]:
+    """Return the seconds of a run where one call of condense trains all points."""
+    rows: list[Row] = []
+    for name, choice in plane.variants().items():
+        for rtol in TOLERANCES:
+            train = functools.partial(plane.runs, points, [width], schema.Exponential(rtol=rtol), device=options.device)
+            seconds = measure.call(functools.partial(train, **choice), options.repeat).seconds.scaled(1 / len(points))
+            rows.append({"method": f"{name}, rtol {rtol:g}", "width": width, "seconds_a_run": seconds})
+    return rows
 
 
 def _row(method: Method, case: Case, budget: float, repeat: int, reference: Reference) -> Row:
