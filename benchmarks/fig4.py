@@ -160,9 +160,14 @@ def _add_times(report: Report, swept: Sequence[Swept], scripted: Sequence[Script
     condense: dict[str, Any] = {"what": "condense", "whole_seconds": whole}
     condense |= {"sweep_seconds": Spread.of([each.sweep.seconds for each in swept])}
     condense |= {"analysis_seconds": Spread.of([each.analysis.seconds for each in swept]), "compute_seconds": compute}
+    condense |= {"cpu_seconds": Spread.of([each.sweep.cpu_seconds + each.analysis.cpu_seconds for each in swept])}
     report.add(TIMES, {**condense, "steps": runs.steps.mean(), "peak_mb": peak, "converged": _converged(runs)})
     trained = scripted[-1].runs
     row: dict[str, Any] = {"what": "script", "whole_seconds": script, "compute_seconds": descent}
+    # scaled up as the wall time is
+    row |= {
+        "cpu_seconds": Spread.of([each.command.cpu_seconds * each.seconds / each.command.seconds for each in scripted])
+    }
     row |= {"steps": scripted[-1].steps, "peak_mb": max(each.command.peak_mb for each in scripted)}
     report.add(TIMES, {**row, "converged": _converged(trained)})
     ratios = {"whole_seconds": _ratio(script, whole), "compute_seconds": _ratio(descent, compute)}

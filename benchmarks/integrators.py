@@ -61,6 +61,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of this benchmark."""
     parser.add_argument("--budget", type=float, default=10.0, help="seconds of a run at most (%(default)s)")
     parser.add_argument("--widths", type=int, nargs="+", help="(default: 1000 5000)")
+    parser.add_argument("--rtol", type=float, help=f"of the reference (default: {TIGHT:g}, or 3e-3 if quick)")
     parser.add_argument("--implicit", type=int, default=100, help="width for implicit solvers (%(default)s)")
 
 
@@ -71,7 +72,7 @@ def benchmark(options: argparse.Namespace) -> list[Report]:
     budget = min(options.budget, 0.3) if options.quick else options.budget
     settings = {"widths": widths, "budget": budget, "repeat": options.repeat, "device": options.device}
     report = Report("integrators", settings)
-    reference = Reference(points, widths, rtol=3e-3 if options.quick else TIGHT)
+    reference = Reference(points, widths, rtol=options.rtol or (3e-3 if options.quick else TIGHT))
     rows: list[Row] = []
     with measure.one_thread():
         for method in _methods(options):

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Self, TypeVar
 
 import numpy as np
 import psutil
@@ -76,9 +76,10 @@ class Calls(Generic[T]):
 
 @dataclass(frozen=True)
 class Command:
-    """A command that ended well: its wall time, its peak memory with that of its children, and what it printed."""
+    """A command that ended well: wall and processor time, peak memory with that of its children, what it printed."""
 
     seconds: float
+    cpu_seconds: float
     peak_mb: float
     output: str
 
@@ -101,7 +102,7 @@ def run(command: Sequence[str], text: str = "", **environment: str) -> Command:
     """Run a command with this text as its input, and variables added to its environment.
 
     Its memory is the largest sum of the resident sets of its process and their children that was seen, or the peak of
-    a single one of them, as the kernel tells, if that is larger.
+    a single one of them, as the kernel tells, if that is larger; their processor time is the sum of what was seen.
 
     Raises:
         RuntimeError: it failed; the message ends with what it said.
@@ -118,7 +119,7 @@ def run(command: Sequence[str], text: str = "", **environment: str) -> Command:
         text=True,
         env={**os.environ, "PYTHONPATH": paths, **environment},
     )
-    with _watching(process.pid) as sums:
+    with _Watch(process.pid) as watch:
         output = _talk(process, text)
         _, status, usage = os.wait4(process.pid, 0)
         seconds = time.perf_counter() - started
@@ -127,7 +128,9 @@ def run(command: Sequence[str], text: str = "", **environment: str) -> Command:
         raise RuntimeError(f"{' '.join(command)} ended with {process.returncode}:\n{output[-2000:]}")
     # what the kernel tells of a child starts from the memory of its parent, which it shared before it became a program
     told = usage.ru_maxrss * 1024.0
-    return Command(seconds, max(*sums, told if told > own else 0.0) / MB, output)
+    peak = max(watch.peak, told if told > own else 0.0)
+    cpu = max(watch.cpu_seconds, usage.ru_utime + usage.ru_stime)
+    return Command(seconds, cpu, peak / MB, output)
 
 
 def commands(command: Callable[[], Sequence[str]], repeat: int, warm: int = 1) -> tuple[Spread, float]:
@@ -172,34 +175,45 @@ def _talk(process: subprocess.Popen[str], text: str) -> str:
     return process.stdout.read()
 
 
-@contextlib.contextmanager
-def _watching(pid: int) -> Iterator[list[float]]:
-    """Collect the resident sets, in bytes, of a process with its children until the context ends."""
-    sums, over = [0.0], threading.Event()
+class _Watch:
+    """Looks at a process with its children, now and then, until the context ends."""
 
-    def watch() -> None:
+    def __init__(self, pid: int) -> None:
+        self._pid, self._over = pid, threading.Event()
+        self._watcher = threading.Thread(target=self._watch, daemon=True)
+        self._cpu: dict[int, float] = {}
+        self.peak = 0.0
+        """The largest sum of resident sets, in bytes."""
+
+    def __enter__(self) -> Self:
+        self._watcher.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._watcher.join()
+
+    @property
+    def cpu_seconds(self) -> float:
+        """User and system time of all processes, each as it was seen last."""
+        return sum(self._cpu.values())
+
+    def _watch(self) -> None:
         pause = 0.02
-        while not over.wait(pause):
-            sums.append(_resident(pid))
+        while not self._over.wait(pause):
+            self._look()
             pause = min(1.2 * pause, SAMPLING_SECONDS)
 
-    watcher = threading.Thread(target=watch, daemon=True)
-    watcher.start()
-    try:
-        yield sums
-    finally:
-        over.set()
-        watcher.join()
-
-
-def _resident(pid: int) -> float:
-    total = 0.0
-    with contextlib.suppress(psutil.Error):
-        root = psutil.Process(pid)
-        for process in [root, *root.children(recursive=True)]:
-            with contextlib.suppress(psutil.Error):
-                total += process.memory_info().rss
-    return total
+    def _look(self) -> None:
+        total = 0.0
+        with contextlib.suppress(psutil.Error):
+            root = psutil.Process(self._pid)
+            for process in [root, *root.children(recursive=True)]:
+                with contextlib.suppress(psutil.Error):
+                    total += process.memory_info().rss
+                    times = process.cpu_times()
+                    self._cpu[process.pid] = times.user + times.system
+        self.peak = max(self.peak, total)
 
 
 def _forget_peak() -> float:

@@ -76,7 +76,7 @@ def test_a_figure_is_drawn(tmp_path):
 
 @pytest.mark.parametrize("name", ["integrators", "floor"])
 def test_a_quick_benchmark_prints_its_tables_and_writes_them(name, tmp_path, capsys):
-    sizes = {"integrators": ["--widths", "30", "--budget", "0.1"], "floor": ["--widths", "100"]}[name]
+    sizes = {"integrators": ["--widths", "30", "--budget", "0.05", "--rtol", "0.03"], "floor": ["--widths", "30"]}[name]
     assert main([name, "--quick", "--out", str(tmp_path), *sizes]) == 0
     found = json.loads((tmp_path / f"{name}.json").read_text())
     assert found["benchmark"] == name
