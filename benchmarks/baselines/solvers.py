@@ -51,6 +51,8 @@ class _Flow:
 def scipy_flow(case: Case, budget: float = math.inf, method: str = "RK45", tolerance: float = TOLERANCE) -> Outcome:
     """Return the end of scipy.integrate.solve_ivp, located by an event on the logarithm of the loss.
 
+    Its steps are counted by the calls of the event: a few more than there were.
+
     `method` is RK45, RK23, LSODA, Radau or any other of solve_ivp; the implicit ones find the Jacobian by differences
     and solve dense systems of all parameters.
     """
@@ -68,13 +70,16 @@ def scipy_flow(case: Case, budget: float = math.inf, method: str = "RK45", toler
             (0.0, END),
             case.start.ravel(),
             method=method,
+            t_eval=[END],  # else all steps are kept
             events=event,
             rtol=tolerance,
             atol=tolerance,
         )
     except OutOfTimeError:
         return flow.outcome(flow.last, flow.events, "budget")
-    return flow.outcome(found.y[:, -1], len(found.t) - 1, "converged" if found.status == 1 else "failed")
+    if found.status != 1:
+        return flow.outcome(flow.last, flow.events, "failed")
+    return flow.outcome(found.y_events[0][-1], flow.events, "converged")
 
 
 def torchdiffeq_flow(case: Case, budget: float = math.inf, tolerance: float = TOLERANCE) -> Outcome:
