@@ -1,5 +1,6 @@
 # make phase-diagram   set up, run the quickstart sweep, draw its phase diagram
 # make test            set up, lint, type-check, run every test
+# make bench           set up, run every benchmark; one of them: make bench BENCH="floor --quick"
 #
 # Another build of torch, the CPU build of PyTorch's own index say:
 #   make phase-diagram TORCH="torch --index-url https://download.pytorch.org/whl/cpu"
@@ -7,9 +8,10 @@
 PYTHON ?= python3
 TORCH ?= torch==2.13.0
 SWEEP ?= multirun/quickstart
+BENCH ?= all
 BIN := .venv/bin
 
-.PHONY: phase-diagram test lint clean
+.PHONY: phase-diagram test lint bench clean
 
 phase-diagram: .venv/installed
 	$(BIN)/python -m condense -m experiment=quickstart hydra.sweep.dir=$(SWEEP)
@@ -22,6 +24,9 @@ lint: .venv/developing
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+bench: .venv/developing
+	$(BIN)/python -m benchmarks $(BENCH)
 
 .venv/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "condense needs Python 3.11 or later: make PYTHON=python3.11")'
