@@ -12,13 +12,13 @@ from matplotlib.figure import Figure
 from analysis import figures
 from analysis.boundary import Boundary
 from analysis.exponents import blocks, seed_slopes
+from analysis.figures.canvas import SIZE, LaidOutOnce, lay_out
 from analysis.intervals import Interval
 from analysis.pipeline import Analysis
 
-__all__ = ["FORMATS", "SIZE", "write"]
+__all__ = ["FORMATS", "write"]
 
 FORMATS = ("png", "svg")
-SIZE = (9.5, 7.4)  # inches
 _DPI = 200
 
 Draw = Callable[[Axes], Axes]
@@ -43,13 +43,14 @@ def _tables(analysis: Analysis, folder: Path) -> Iterator[Path]:
 def _figures(analysis: Analysis, folder: Path) -> Iterator[Path]:
     for name, draw in _drawings(analysis).items():
         paths = [folder / f"{name}.{suffix}" for suffix in FORMATS]
-        figure = Figure(figsize=SIZE, layout="constrained")
+        figure = Figure(figsize=SIZE, dpi=_DPI, layout=LaidOutOnce())
         try:
-            draw(figure.subplots())
+            lay_out(draw(figure.subplots()))
         except figures.NothingToDrawError:
             for path in paths:
                 path.unlink(missing_ok=True)
             continue
+        figure.set_layout_engine(None)  # type: ignore[arg-type]  # saving would draw everything once more for it
         for path in paths:
             _save(figure, path)
             yield path
@@ -74,4 +75,4 @@ def _phase(analysis: Analysis, block: str) -> Draw:
 def _save(figure: Figure, path: Path) -> None:
     """Save a figure so that the same runs give the same bytes."""
     with mpl.rc_context({"svg.hashsalt": "condense"}):
-        figure.savefig(path, dpi=_DPI, metadata={"Date": None} if path.suffix == ".svg" else None)
+        figure.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else None)
