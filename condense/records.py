@@ -6,7 +6,8 @@ No torch here: the analysis reads this module too.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ import pyarrow.parquet as pq
 
 from condense import files
 
-__all__ = ["COLUMNS", "FILE", "STATUSES", "RecordsError", "arrow", "empty", "frame", "held", "read"]
+__all__ = ["COLUMNS", "FILE", "STATUSES", "RecordsError", "arrow", "empty", "frame", "frames", "held", "load", "read"]
 __all__ += ["relative_changes", "with_file", "write"]
 
 FILE = "runs.parquet"
@@ -195,18 +196,35 @@ def read(path: Path) -> pd.DataFrame:
     Raises:
         RecordsError: the file is missing, empty, half-written or lacks columns of a record.
     """
+    [table] = frames([load(path)])
+    return table
+
+
+def frames(tables: Iterable[pa.Table]) -> Iterator[pd.DataFrame]:
+    """Return tables of pyarrow as those of pandas, neighbours with the same columns as one: what is slow is each."""
+    for _, alike in groupby(tables, key=lambda table: (table.schema, table.schema.metadata)):
+        table = pa.concat_tables(alike).to_pandas()
+        later = [name for name in COLUMNS if name not in table]
+        yield frame(table.to_dict("records")) if later else table
+
+
+def load(path: Path) -> pa.Table:
+    """Return the records of a file as a table of pyarrow.
+
+    Raises:
+        RecordsError: the file is missing, empty, half-written or lacks columns of a record.
+    """
     if not path.is_file():
         raise RecordsError(f"{path}: no such records file")
     if path.stat().st_size == 0:
         raise RecordsError(f"{path}: the records file is empty")
     try:
-        table = pd.read_parquet(path)
+        table = pq.ParquetFile(path).read(use_threads=False)
     except MemoryError:
         raise
     except Exception as error:  # pyarrow raises a dozen kinds for a damaged file
         raise RecordsError(f"{path}: not a readable records file, half-written perhaps ({error})") from error
-    absent = [name for name in NEEDED if name not in table]
+    absent = [name for name in NEEDED if name not in table.column_names]
     if absent:
         raise RecordsError(f"{path}: not a records file of condense, it has no column {', '.join(absent)}")
-    later = [name for name in COLUMNS if name not in table]
-    return frame(table.to_dict("records")) if later else table  # type: ignore[arg-type]
+    return table
