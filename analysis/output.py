@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 
 import matplotlib as mpl
@@ -40,20 +44,28 @@ def _tables(analysis: Analysis, folder: Path) -> Iterator[Path]:
         yield path
 
 
-def _figures(analysis: Analysis, folder: Path) -> Iterator[Path]:
-    for name, draw in _drawings(analysis).items():
-        paths = [folder / f"{name}.{suffix}" for suffix in FORMATS]
-        figure = Figure(figsize=SIZE, dpi=_DPI, layout=LaidOutOnce())
-        try:
-            lay_out(draw(figure.subplots()))
-        except figures.NothingToDrawError:
-            for path in paths:
-                path.unlink(missing_ok=True)
-            continue
-        figure.set_layout_engine(None)  # type: ignore[arg-type]  # saving would draw everything once more for it
+def _figures(analysis: Analysis, folder: Path) -> list[Path]:
+    """Draw all figures, as many at a time as there are cores."""
+    names = list(_drawings(analysis))
+    processes = min(len(os.sched_getaffinity(0)), len(names))
+    with ProcessPoolExecutor(processes, get_context("fork")) as pool:
+        drawn = list(pool.map(partial(_figure, analysis, folder), names))
+    return [path for paths in drawn for path in paths]
+
+
+def _figure(analysis: Analysis, folder: Path, name: str) -> list[Path]:
+    paths = [folder / f"{name}.{suffix}" for suffix in FORMATS]
+    figure = Figure(figsize=SIZE, dpi=_DPI, layout=LaidOutOnce())
+    try:
+        lay_out(_drawings(analysis)[name](figure.subplots()))
+    except figures.NothingToDrawError:
         for path in paths:
-            _save(figure, path)
-            yield path
+            path.unlink(missing_ok=True)
+        return []
+    figure.set_layout_engine(None)  # saving would draw everything once more for it
+    for path in paths:
+        _save(figure, path)
+    return paths
 
 
 def _drawings(analysis: Analysis) -> dict[str, Draw]:
@@ -67,9 +79,12 @@ def _drawings(analysis: Analysis) -> dict[str, Draw]:
 
 
 def _phase(analysis: Analysis, block: str) -> Draw:
-    slopes = seed_slopes(analysis.runs, block) if block in blocks(analysis.runs) else None
-    boundary = None if slopes is None else Boundary(Interval(analysis.level), block)(slopes)
-    return lambda ax: figures.phase_diagram(analysis.exponents, boundary, block, ax)
+    def draw(ax: Axes) -> Axes:
+        slopes = seed_slopes(analysis.runs, block) if block in blocks(analysis.runs) else None
+        boundary = None if slopes is None else Boundary(Interval(analysis.level), block)(slopes)
+        return figures.phase_diagram(analysis.exponents, boundary, block, ax)
+
+    return draw
 
 
 def _save(figure: Figure, path: Path) -> None:

@@ -51,7 +51,7 @@ def axes(ax: Axes | None) -> Axes:
 
 
 class LaidOutOnce(ConstrainedLayoutEngine):
-    """A constrained layout for a figure that is drawn to its end and then only saved: measuring all texts takes time."""
+    """A constrained layout for a figure that is only saved once it is drawn: to measure all its texts takes time."""
 
     _done = False
 
