@@ -18,7 +18,7 @@ Values = NDArray[np.float64]
 def t_interval(values: Values, level: float) -> tuple[Values, Values]:
     """Return the ends of the t-interval of each row's mean: mean -+ t s / sqrt(n), for (rows, n) values."""
     n = values.shape[1]
-    half = special.stdtrit(n - 1, (1 + level) / 2) * values.std(axis=1, ddof=1) / n**0.5
+    half = special.stdtrit(n - 1, (1 + level) / 2) * (values.std(axis=1, ddof=1) / n**0.5)
     mean = values.mean(axis=1)
     return mean - half, mean + half
 
