@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any, Self
 
 from condense import estimate, identity, records, schema
 from condense.problem import Problem
 from condense.records import FILE
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["Job"]
 

@@ -1,6 +1,7 @@
 """Records: what a run logged, one row a run, and the file `runs.parquet` that holds the rows of a job.
 
-No torch here: the analysis reads this module too.
+No torch here: the analysis reads this module too. And pandas only where a table is made: planning a sweep and telling
+how it stands take less time than its import.
 """
 
 from __future__ import annotations
@@ -9,14 +10,16 @@ import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from condense import files
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["COLUMNS", "FILE", "STATUSES", "RecordsError", "arrow", "empty", "frame", "frames", "held", "load", "read"]
 __all__ += ["relative_changes", "with_file", "write"]
@@ -88,8 +91,8 @@ NEEDED = ("key", "gamma", "gamma_prime", "width", "seed", "status", "converged")
 _MISSING: Mapping[str, object] = {
     "str": "",
     "float64": float("nan"),
-    "Int64": pd.NA,
-    "boolean": pd.NA,
+    "Int64": None,
+    "boolean": None,
     "int64": 0,
     "bool": False,
 }
@@ -110,6 +113,8 @@ def relative_changes(columns: pd.Index | list[str]) -> list[str]:
 
 def frame(rows: list[dict[str, object]]) -> pd.DataFrame:
     """Return rows as a table with every column of a record; what a row lacks is missing, never guessed."""
+    import pandas as pd
+
     extra = dict.fromkeys(name for row in rows for name in row if name not in COLUMNS)
     kinds: dict[str, Any] = {**COLUMNS, **dict.fromkeys(extra, "float64")}
     return pd.DataFrame(
@@ -138,7 +143,7 @@ def arrow(rows: list[dict[str, object]]) -> pa.Table:
 
 def write(table: pd.DataFrame | pa.Table, path: Path) -> None:
     """Write records atomically: readers see the old file or the new one, never a half."""
-    if isinstance(table, pd.DataFrame):
+    if not isinstance(table, pa.Table):
         table = pa.Table.from_pandas(table, preserve_index=False)
     with files.replacing(path) as unfinished:
         pq.write_table(table, unfinished, write_statistics=False)
