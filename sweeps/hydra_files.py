@@ -42,7 +42,7 @@ def write_hydra_files(folder: Path, config: Mapping[str, Any], hydra: Mapping[st
 
 
 def _yaml(content: Any) -> str:
-    return yaml.dump(content, Dumper=_Dumper, sort_keys=False, allow_unicode=True)  # type: ignore[no-any-return]
+    return yaml.dump(content, Dumper=_Dumper, sort_keys=False, allow_unicode=True)
 
 
 def _parts(content: Mapping[str, Any], below: str = "") -> str:
