@@ -10,6 +10,7 @@ from itertools import permutations
 from typing import Any
 
 from hydra.core.config_loader import ConfigLoader
+from hydra.core.object_type import ObjectType
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import ConfigCompositionException
@@ -106,8 +107,9 @@ class Composer:
         return sets_value and not override.is_hydra_override() and not self._is_group(key)
 
     def _is_group(self, key: str) -> bool:
-        if key not in self._groups:  # Hydra reads the whole config tree for each answer
-            self._groups[key] = bool(self._loader.get_group_options(key))
+        if key not in self._groups:  # get_group_options of the loader copies all that it knows for each answer
+            sources = self._loader.get_sources()
+            self._groups[key] = any(each.is_group(key) and each.list(key, ObjectType.CONFIG) for each in sources)
         return self._groups[key]
 
 
