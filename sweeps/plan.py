@@ -156,8 +156,8 @@ def _contents(config: DictConfig, resolve: bool = True) -> dict[str, Any]:
 
 def _apart(values: Iterable[Override]) -> bool:
     """Whether none sets a part of what another sets; a value may be set anew, a mapping would be merged."""
-    for one, other in permutations(values, 2):
-        key, below = (f"{each.get_key_element()}." for each in (one, other))
+    keys = [(f"{each.get_key_element()}.", each) for each in values]
+    for (key, one), (below, _) in permutations(keys, 2):
         if below.startswith(key) and (below != key or isinstance(one.value(), dict)):
             return False
     return True
