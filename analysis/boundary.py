@@ -9,7 +9,6 @@ from typing import cast
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import stats
 
 from analysis.intervals import Interval
 from condense import plane
@@ -49,8 +48,9 @@ def regression_zero(gamma: Values, slope: Values) -> float:
     near = np.isfinite(slope) & (abs(slope) < COLOUR_RANGE)
     if near.sum() < 2:
         return float("nan")
-    line = stats.linregress(gamma[near], slope[near])
-    root = -line.intercept / line.slope if line.slope > 0 else np.nan
+    (variance, covariance), _ = np.cov(gamma[near], slope[near], bias=True)
+    rise = covariance / variance
+    root = -(slope[near].mean() - rise * gamma[near].mean()) / rise if rise > 0 else np.nan
     return float(root) if gamma.min() <= root <= gamma.max() else float("nan")
 
 

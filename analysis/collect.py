@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
 
 from condense import records
 
@@ -52,9 +53,10 @@ def collect(folder: Path | str) -> Collection:
     """
     folder = Path(folder)
     tables, skipped = _read(_files(folder))
-    if not any(len(table) for table in tables):
+    tables = [table for table in tables if len(table)]
+    if not tables:
         raise SweepError("\n".join([f"{folder}: no record in it can be read; {_ADVICE}", *skipped]))
-    runs = pd.concat([table for table in tables if len(table)], ignore_index=True)
+    runs = pd.concat(records.frames(tables), ignore_index=True)
     runs, notes = _unique(_rounded(runs))
     return Collection(runs, tuple(skipped), tuple(notes))
 
@@ -78,12 +80,12 @@ def _files(folder: Path) -> list[Path]:
     return files
 
 
-def _read(files: list[Path]) -> tuple[list[pd.DataFrame], list[str]]:
-    tables: list[pd.DataFrame] = []
+def _read(files: list[Path]) -> tuple[list[pa.Table], list[str]]:
+    tables: list[pa.Table] = []
     skipped: list[str] = []
     for path in files:
         try:
-            tables.append(records.read(path))
+            tables.append(records.load(path))
         except (records.RecordsError, OSError) as error:
             skipped.append(str(error).splitlines()[0])
     return tables, skipped

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 
 import matplotlib as mpl
@@ -12,13 +16,13 @@ from matplotlib.figure import Figure
 from analysis import figures
 from analysis.boundary import Boundary
 from analysis.exponents import blocks, seed_slopes
+from analysis.figures.canvas import SIZE, LaidOutOnce, lay_out
 from analysis.intervals import Interval
 from analysis.pipeline import Analysis
 
-__all__ = ["FORMATS", "SIZE", "write"]
+__all__ = ["FORMATS", "write"]
 
 FORMATS = ("png", "svg")
-SIZE = (9.5, 7.4)  # inches
 _DPI = 200
 
 Draw = Callable[[Axes], Axes]
@@ -40,19 +44,28 @@ def _tables(analysis: Analysis, folder: Path) -> Iterator[Path]:
         yield path
 
 
-def _figures(analysis: Analysis, folder: Path) -> Iterator[Path]:
-    for name, draw in _drawings(analysis).items():
-        paths = [folder / f"{name}.{suffix}" for suffix in FORMATS]
-        figure = Figure(figsize=SIZE, layout="constrained")
-        try:
-            draw(figure.subplots())
-        except figures.NothingToDrawError:
-            for path in paths:
-                path.unlink(missing_ok=True)
-            continue
+def _figures(analysis: Analysis, folder: Path) -> list[Path]:
+    """Draw all figures, as many at a time as there are cores."""
+    names = list(_drawings(analysis))
+    processes = min(len(os.sched_getaffinity(0)), len(names))
+    with ProcessPoolExecutor(processes, get_context("fork")) as pool:
+        drawn = list(pool.map(partial(_figure, analysis, folder), names))
+    return [path for paths in drawn for path in paths]
+
+
+def _figure(analysis: Analysis, folder: Path, name: str) -> list[Path]:
+    paths = [folder / f"{name}.{suffix}" for suffix in FORMATS]
+    figure = Figure(figsize=SIZE, dpi=_DPI, layout=LaidOutOnce())
+    try:
+        lay_out(_drawings(analysis)[name](figure.subplots()))
+    except figures.NothingToDrawError:
         for path in paths:
-            _save(figure, path)
-            yield path
+            path.unlink(missing_ok=True)
+        return []
+    figure.set_layout_engine(None)  # saving would draw everything once more for it
+    for path in paths:
+        _save(figure, path)
+    return paths
 
 
 def _drawings(analysis: Analysis) -> dict[str, Draw]:
@@ -66,12 +79,15 @@ def _drawings(analysis: Analysis) -> dict[str, Draw]:
 
 
 def _phase(analysis: Analysis, block: str) -> Draw:
-    slopes = seed_slopes(analysis.runs, block) if block in blocks(analysis.runs) else None
-    boundary = None if slopes is None else Boundary(Interval(analysis.level), block)(slopes)
-    return lambda ax: figures.phase_diagram(analysis.exponents, boundary, block, ax)
+    def draw(ax: Axes) -> Axes:
+        slopes = seed_slopes(analysis.runs, block) if block in blocks(analysis.runs) else None
+        boundary = None if slopes is None else Boundary(Interval(analysis.level), block)(slopes)
+        return figures.phase_diagram(analysis.exponents, boundary, block, ax)
+
+    return draw
 
 
 def _save(figure: Figure, path: Path) -> None:
     """Save a figure so that the same runs give the same bytes."""
     with mpl.rc_context({"svg.hashsalt": "condense"}):
-        figure.savefig(path, dpi=_DPI, metadata={"Date": None} if path.suffix == ".svg" else None)
+        figure.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else None)

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from condense import registry, schema
@@ -72,6 +71,8 @@ def _balanced(x: Array, label: Array, samples: int, seed: int, name: str) -> Dat
     """Draw `samples` rows with class counts as equal as can be, without replacement."""
     if not 1 <= samples <= len(x):
         raise ValueError(f"data.samples = {samples}: {name} has {len(x)} images, so 1 to {len(x)} are allowed")
+    import pandas as pd  # most of half a second, and most sweeps need none of it to start
+
     generator = np.random.default_rng(seed)
     order = generator.permutation(len(x))
     rank_in_class = pd.Series(label[order]).groupby(label[order]).cumcount().to_numpy()
@@ -169,6 +170,8 @@ def _read_npz(path: Path) -> tuple[Array, Array]:
 
 
 def _read_csv(path: Path) -> tuple[Array, Array]:
+    import pandas as pd
+
     try:
         table = pd.read_csv(path)
     except (pd.errors.EmptyDataError, pd.errors.ParserError, UnicodeDecodeError) as error:

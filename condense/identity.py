@@ -6,6 +6,7 @@ enters by content, floats by repr. Widths, seeds, what is measured, device, laun
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 from dataclasses import asdict
@@ -24,9 +25,14 @@ PLACE = {"gamma", "gamma_prime", "name", "alpha", "beta1", "beta2"}
 
 def delta(config: Any) -> dict[str, Any]:
     """Return what differs from the defaults of the config's class, and always its name."""
-    default = asdict(type(config)())
+    default = _default(type(config))  # type: ignore[arg-type]  # a class is hashable
     changes = {key: value for key, value in asdict(config).items() if value != default[key]}
     return {"name": config.name, **changes} if hasattr(config, "name") else changes
+
+
+@functools.cache
+def _default(kind: Any) -> dict[str, Any]:
+    return asdict(kind())
 
 
 def science(config: schema.Config, data: Dataset) -> dict[str, Any]:

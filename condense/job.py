@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Self
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any, Self
 
 from condense import estimate, identity, records, schema
 from condense.problem import Problem
 from condense.records import FILE
+from condense.startup import importing
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["Job"]
 
@@ -96,7 +98,8 @@ class Job:
         Raises:
             OSError: a record cannot be written, the disk being full say.
         """
-        from condense.pack import Pack  # with torch, which takes seconds to import: status tools read jobs too
+        with importing():  # torch, which takes seconds: status tools read jobs too
+            from condense.pack import Pack
 
         pack = Pack(
             [job.problem for job in jobs],
@@ -116,7 +119,8 @@ class Job:
         Raises:
             Exception: what a run raised; see `run_together`.
         """
-        from condense.pack import Pack
+        with importing():
+            from condense.pack import Pack
 
         failures = Pack([self.problem], [folder]).compute()
         for failure in failures.values():

@@ -1,23 +1,27 @@
 """Records: what a run logged, one row a run, and the file `runs.parquet` that holds the rows of a job.
 
-No torch here: the analysis reads this module too.
+No torch here: the analysis reads this module too. And pandas only where a table is made: planning a sweep and telling
+how it stands take less time than its import.
 """
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from condense import files
 
-__all__ = ["COLUMNS", "FILE", "STATUSES", "RecordsError", "arrow", "empty", "frame", "held", "read"]
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["COLUMNS", "FILE", "STATUSES", "RecordsError", "arrow", "empty", "frame", "frames", "held", "load", "read"]
 __all__ += ["relative_changes", "with_file", "write"]
 
 FILE = "runs.parquet"
@@ -87,8 +91,8 @@ NEEDED = ("key", "gamma", "gamma_prime", "width", "seed", "status", "converged")
 _MISSING: Mapping[str, object] = {
     "str": "",
     "float64": float("nan"),
-    "Int64": pd.NA,
-    "boolean": pd.NA,
+    "Int64": None,
+    "boolean": None,
     "int64": 0,
     "bool": False,
 }
@@ -109,6 +113,8 @@ def relative_changes(columns: pd.Index | list[str]) -> list[str]:
 
 def frame(rows: list[dict[str, object]]) -> pd.DataFrame:
     """Return rows as a table with every column of a record; what a row lacks is missing, never guessed."""
+    import pandas as pd
+
     extra = dict.fromkeys(name for row in rows for name in row if name not in COLUMNS)
     kinds: dict[str, Any] = {**COLUMNS, **dict.fromkeys(extra, "float64")}
     return pd.DataFrame(
@@ -137,7 +143,7 @@ def arrow(rows: list[dict[str, object]]) -> pa.Table:
 
 def write(table: pd.DataFrame | pa.Table, path: Path) -> None:
     """Write records atomically: readers see the old file or the new one, never a half."""
-    if isinstance(table, pd.DataFrame):
+    if not isinstance(table, pa.Table):
         table = pa.Table.from_pandas(table, preserve_index=False)
     with files.replacing(path) as unfinished:
         pq.write_table(table, unfinished, write_statistics=False)
@@ -195,18 +201,35 @@ def read(path: Path) -> pd.DataFrame:
     Raises:
         RecordsError: the file is missing, empty, half-written or lacks columns of a record.
     """
+    [table] = frames([load(path)])
+    return table
+
+
+def frames(tables: Iterable[pa.Table]) -> Iterator[pd.DataFrame]:
+    """Return tables of pyarrow as those of pandas, neighbours with the same columns as one: what is slow is each."""
+    for _, alike in groupby(tables, key=lambda table: (table.schema, table.schema.metadata)):
+        table = pa.concat_tables(alike).to_pandas()
+        later = [name for name in COLUMNS if name not in table]
+        yield frame(table.to_dict("records")) if later else table
+
+
+def load(path: Path) -> pa.Table:
+    """Return the records of a file as a table of pyarrow.
+
+    Raises:
+        RecordsError: the file is missing, empty, half-written or lacks columns of a record.
+    """
     if not path.is_file():
         raise RecordsError(f"{path}: no such records file")
     if path.stat().st_size == 0:
         raise RecordsError(f"{path}: the records file is empty")
     try:
-        table = pd.read_parquet(path)
+        table = pq.ParquetFile(path).read(use_threads=False)
     except MemoryError:
         raise
     except Exception as error:  # pyarrow raises a dozen kinds for a damaged file
         raise RecordsError(f"{path}: not a readable records file, half-written perhaps ({error})") from error
-    absent = [name for name in NEEDED if name not in table]
+    absent = [name for name in NEEDED if name not in table.column_names]
     if absent:
         raise RecordsError(f"{path}: not a records file of condense, it has no column {', '.join(absent)}")
-    later = [name for name in COLUMNS if name not in table]
-    return frame(table.to_dict("records")) if later else table  # type: ignore[arg-type]
+    return table

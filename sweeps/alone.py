@@ -1,4 +1,7 @@
-"""Jobs of an app that offers no batched execution: its task function, called for one config after another."""
+"""Jobs of an app that offers no batched execution: its task function, called for one config after another.
+
+Hydra is imported where it is needed: workers on jobs of other kinds, and status, look in here too.
+"""
 
 from __future__ import annotations
 
@@ -7,22 +10,15 @@ import json
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Self
-
-import cloudpickle
-from hydra._internal.callbacks import Callbacks
-from hydra.conf import HydraConf
-from hydra.core.singleton import Singleton
-from hydra.core.utils import JobStatus, run_job, setup_globals
-from hydra.types import HydraContext, TaskFunction
-from omegaconf import OmegaConf
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from sweeps.files import read_json, write_json
 from sweeps.job import ERROR_FILE
 
-__all__ = ["TaskCall", "value_of"]
+if TYPE_CHECKING:
+    from hydra.types import TaskFunction
 
-_HYDRA = OmegaConf.structured(HydraConf, flags={"struct": False})
+__all__ = ["TaskCall", "value_of"]
 
 VALUE_FILE = "returned.json"
 """Where a call leaves what it returned, in the folder of its job."""
@@ -41,11 +37,17 @@ class TaskCall:
     @classmethod
     def frozen(cls, task_function: TaskFunction) -> bytes:
         """Return a task function, with what Hydra knows in this process, as a worker takes it up by `thaw`."""
+        import cloudpickle
+        from hydra.core.singleton import Singleton
+
         return cloudpickle.dumps((task_function, Singleton.get_state()))  # type: ignore[no-any-return]
 
     @classmethod
     def thaw(cls, frozen: bytes) -> None:
         """Make this the task function that is called."""
+        import cloudpickle
+        from hydra.core.singleton import Singleton
+
         function, state = cloudpickle.loads(frozen)
         Singleton.set_state(state)
         cls.task_function = staticmethod(function)
@@ -77,6 +79,8 @@ class TaskCall:
         **_: Any,
     ) -> None:
         """Call the task function for one job after another."""
+        from hydra.core.utils import setup_globals
+
         setup_globals()
         for job, folder in zip(jobs, folders, strict=True):
             if stop():
@@ -86,8 +90,15 @@ class TaskCall:
             done(job.cost)
 
     def _call(self, folder: Path) -> None:
+        from hydra._internal.callbacks import Callbacks
+        from hydra.conf import HydraConf
+        from hydra.core.utils import JobStatus, run_job
+        from hydra.types import HydraContext
+        from omegaconf import OmegaConf
+
         config = OmegaConf.create(dict(self.config))
-        config.hydra = OmegaConf.merge(_HYDRA, self.config["hydra"])
+        schema = OmegaConf.structured(HydraConf, flags={"struct": False})
+        config.hydra = OmegaConf.merge(schema, self.config["hydra"])
         context = HydraContext(config_loader=None, callbacks=Callbacks(config))  # type: ignore[arg-type]
         done = run_job(
             hydra_context=context,

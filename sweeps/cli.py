@@ -12,10 +12,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
 from rich.console import Console
-from rich.live import Live
 
 from sweeps import code, report, summary
 from sweeps.launch import Launch, wait
@@ -49,6 +46,8 @@ def status(options: argparse.Namespace) -> int:
     if options.json:
         print(report.as_json(sweep))
     elif options.watch:
+        from rich.live import Live
+
         with Live(console=console, auto_refresh=False) as display:
             while True:
                 live = sweep.live()
@@ -132,6 +131,9 @@ def _parser() -> argparse.ArgumentParser:
 
 def _site(sweep: Sweep, changes: Sequence[str]) -> Site:
     """Return the site of the last submission, with parameters changed: key=value, or hydra/launcher=slurm."""
+    from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+
     given = {key.removeprefix("hydra.launcher."): value for key, _, value in (line.partition("=") for line in changes)}
     kind = given.pop("hydra/launcher", sweep.submissions[-1].site if sweep.submissions else "local")
     if kind not in SITES:

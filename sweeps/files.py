@@ -32,15 +32,17 @@ def write(path: Path, text: str) -> None:
     """Write a file; readers see the old one or the new one, never a half."""
     unfinished = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished.write_text(text)
+        try:
+            unfinished.write_text(text)
+        except FileNotFoundError:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            unfinished.write_text(text)
         os.replace(unfinished, path)
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-            raise
-        raise DiskFullError(f"{path}: {error.strerror}. Make room: nothing that was finished is lost") from error
-    finally:
+    except BaseException as error:
         unfinished.unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise DiskFullError(f"{path}: {error.strerror}. Make room: nothing that was finished is lost") from error
+        raise
 
 
 def overwrite(path: Path, text: str) -> None:

@@ -36,10 +36,29 @@ def write_hydra_files(folder: Path, config: Mapping[str, Any], hydra: Mapping[st
     """Write config.yaml, hydra.yaml and overrides.yaml where Hydra does."""
     if hydra["output_subdir"] is None:
         return
-    contents = {"config": dict(config), "hydra": {"hydra": hydra}, "overrides": hydra["overrides"]["task"]}
-    for name, content in contents.items():
-        text = yaml.dump(content, Dumper=_Dumper, sort_keys=False, allow_unicode=True)
+    texts = {"config": _parts(config), "hydra": _parts(hydra, "hydra"), "overrides": _yaml(hydra["overrides"]["task"])}
+    for name, text in texts.items():
         write(folder / hydra["output_subdir"] / f"{name}.yaml", text)
+
+
+def _yaml(content: Any) -> str:
+    return yaml.dump(content, Dumper=_Dumper, sort_keys=False, allow_unicode=True)
+
+
+def _parts(content: Mapping[str, Any], below: str = "") -> str:
+    """Return a mapping as YAML, below a key if there is one; what jobs have in common is dumped once."""
+    head = f"{below}:\n" if below else ""
+    texts = []
+    for item in content.items():
+        known = below, repr(item)
+        if known not in _PARTS:
+            part = dict([item])
+            _PARTS[known] = _yaml({below: part} if below else part).removeprefix(head)
+        texts.append(_PARTS[known])
+    return "".join([head, *texts]) if texts else _yaml({below: {}} if below else {})
+
+
+_PARTS: dict[tuple[str, str], str] = {}
 
 
 def _dirname(order: Order, style: Mapping[str, Any]) -> str:

@@ -132,7 +132,7 @@ def wait(sweep: Sweep, console: Console) -> None:
     left, before, patience = sweep.left(standings), _done(sweep), sweep.patience
     with watched(lambda: left - (_done(sweep) - before), sweep.total, console, patience):
         while sweep.live():
-            time.sleep(patience)
+            sweep.pause()
 
 
 def _done(sweep: Sweep) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 from sweeps.job import Job
@@ -36,8 +36,8 @@ class Order:
         return cls(**{**plain, **lists})
 
     def plain(self) -> dict[str, Any]:
-        """Return it in plain containers."""
-        return asdict(self)
+        """Return its fields, all of them plain containers and values."""
+        return dict(vars(self))
 
 
 def merged(old: Iterable[Order], new: Sequence[Order]) -> list[Order]:

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 __all__ = ["Pace", "duration", "watched"]
 
@@ -66,8 +65,10 @@ def duration(seconds: float) -> str:
 
 
 def _bar(pace: Pace, looks: Iterator[bool], console: Console) -> None:
-    columns = (TextColumn("sweep"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn(), TextColumn("left"))
-    with Progress(*columns, TimeRemainingColumn(), console=console) as progress:
+    from rich import progress as bars
+
+    spent = (bars.TextColumn("sweep"), bars.BarColumn(), bars.TaskProgressColumn(), bars.TimeElapsedColumn())
+    with bars.Progress(*spent, bars.TextColumn("left"), bars.TimeRemainingColumn(), console=console) as progress:
         task = progress.add_task("sweep", total=1.0)
         for _ in looks:
             progress.update(task, completed=pace.look()[0])

@@ -94,7 +94,15 @@ class Sweep:
     @property
     def patience(self) -> float:
         """Seconds between two looks at what lives: a queue is not to be asked too often."""
-        return max(SITES[each.site].patience for each in self.submissions)
+        return self._slowest.patience
+
+    def pause(self) -> None:
+        """Return when it is time to look again at what lives."""
+        self._slowest.pause()
+
+    @property
+    def _slowest(self) -> type[Site]:
+        return max((SITES[each.site] for each in self.submissions), key=lambda site: site.patience)
 
     def live(self) -> dict[tuple[Path, int], str]:
         """Return which packs are queued or running."""

@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
-import matplotlib.pyplot as plt
+from typing import Any, cast
+
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LogNorm
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import LogFormatter
 
 from analysis.figures.quantity import Quantity
 
 __all__ = [
     "COORDINATES",
+    "SIZE",
+    "LaidOutOnce",
     "NothingToDrawError",
     "axes",
     "colour_bar",
     "coordinate_labels",
     "described",
+    "lay_out",
     "legend_below",
 ]
+
+SIZE = (9.5, 7.4)  # inches
 
 COORDINATES = {
     "gamma": r"$\gamma$   where   $\kappa = \beta_1\beta_2/\alpha = m^{-\gamma}$   "
@@ -36,8 +44,30 @@ class NothingToDrawError(ValueError):
 def axes(ax: Axes | None) -> Axes:
     """Return the axes given, or those of a new figure."""
     if ax is None:
-        _, ax = plt.subplots(figsize=(9.5, 7.4), layout="constrained")
+        import matplotlib.pyplot as plt
+
+        _, ax = plt.subplots(figsize=SIZE, layout="constrained")
     return ax
+
+
+class LaidOutOnce(ConstrainedLayoutEngine):
+    """A constrained layout for a figure that is only saved once it is drawn: to measure all its texts takes time."""
+
+    _done = False
+
+    def execute(self, fig: Figure) -> Any:
+        """Place the axes, the first time."""
+        if not self._done:
+            super().execute(fig)
+            self._done = True
+
+
+def lay_out(ax: Axes) -> None:
+    """Place the axes as their figure's layout says, with what is drawn on them so far."""
+    figure = cast(Figure, ax.figure)
+    engine = figure.get_layout_engine()
+    if engine is not None:
+        engine.execute(figure)
 
 
 def coordinate_labels(ax: Axes) -> None:

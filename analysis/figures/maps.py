@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
-from analysis.figures.canvas import colour_bar, coordinate_labels
+from analysis.figures.canvas import colour_bar, coordinate_labels, lay_out
 from analysis.figures.layout import cells, edges, grid_part
 from analysis.figures.quantity import Quantity
 
@@ -65,7 +64,7 @@ def write_values(ax: Axes, frame: pd.DataFrame, quantity: Quantity, prefix: pd.S
     texts = [quantity.written(value) for value in grid[quantity.column]]
     if prefix is not None:
         texts = [mark + text for mark, text in zip(prefix[grid.index], texts, strict=True)]
-    cast(Figure, ax.figure).draw_without_rendering()
+    lay_out(ax)
     scale = ax.transData.transform([[0, 0], [1, 1]])
     per_x, per_y = (scale[1] - scale[0]) * 72 / ax.figure.dpi
     sizes = [(cell.width * per_x, cell.height * per_y * _LOWER) for cell in cells(grid)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -86,6 +87,11 @@ class Site(ABC):
         Raises:
             SubmissionError: the site refused, with its own words; packs handed out before stay so.
         """
+
+    @classmethod
+    def pause(cls) -> None:
+        """Return when it is time to look again at what lives."""
+        time.sleep(cls.patience)
 
     @classmethod
     @abstractmethod

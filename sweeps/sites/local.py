@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
@@ -74,6 +75,15 @@ class Local(Site):
                 )
             _CHILDREN.append(worker)
             write_json(_start_file(submission, k), _identity(worker.pid))
+
+    @classmethod
+    def pause(cls) -> None:
+        """Return in a while, or as soon as a worker started here has ended."""
+        if _CHILDREN:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                _CHILDREN[0].wait(cls.patience)
+        else:
+            super().pause()
 
     @classmethod
     def live(cls, submissions: Sequence[Submission]) -> Live:

@@ -13,9 +13,6 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
-from submitit.core.utils import FailedJobError, FailedSubmissionError
-from submitit.slurm.slurm import SlurmExecutor
-
 from sweeps.order import Order
 from sweeps.packing import balanced, packs_for
 from sweeps.sites.base import QUEUED, RUNNING, SILENCE, Live, Site, SubmissionError
@@ -100,14 +97,16 @@ class Slurm(Site):
 
     def start(self, submission: Submission) -> None:
         """Submit the packs, in as many arrays as MaxArraySize asks for."""
+        from sweeps.sites.sbatch import RefusedError, submit  # with submitit, which workers and status do without
+
         if "%" in str(submission.folder):
             raise SubmissionError(0, f"{submission.folder}: Slurm reads % as a pattern; choose another hydra.sweep.dir")
         size = max_array_size(_ask("scontrol", "show", "config"))
         for first in range(0, len(submission.packs), size):
             count = min(size, len(submission.packs) - first)
             try:
-                self._executor(_array_folder(submission, first)).submit_tasks(_command(submission, first), count)
-            except (FailedJobError, FailedSubmissionError, RuntimeError) as error:
+                submit(_array_folder(submission, first), self._parameters(), _command(submission, first), count)
+            except RefusedError as error:
                 told = f"sbatch refused after {first} of {len(submission.packs)} tasks: {str(error).strip()}"
                 advice = (
                     "The same command again submits what is missing. Where the number of tasks is limited, "
@@ -115,7 +114,8 @@ class Slurm(Site):
                 )
                 raise SubmissionError(first, f"{told}\n{advice}") from error
 
-    def _executor(self, folder: Path) -> _Executor:
+    def _parameters(self) -> dict[str, Any]:
+        """Return those of submitit's executor."""
         own = {key: value for key, value in asdict(self).items() if key not in OURS}
         parameters: dict[str, Any] = {SUBMITIT_NAMES.get(key, key): value for key, value in own.items()}
         mem_gb = parameters.pop("mem_gb")
@@ -123,9 +123,7 @@ class Slurm(Site):
         if self.cpus_per_task is not None:  # from Slurm 22.05 on srun does not take it from sbatch
             parameters["srun_args"] = [f"--cpus-per-task={self.cpus_per_task}", *self.srun_args]
         parameters["additional_parameters"] = {"requeue": True, **self.additional_parameters}
-        executor = _Executor(folder=folder)
-        executor.update_parameters(**{key: value for key, value in parameters.items() if value not in (None, [])})
-        return executor
+        return {key: value for key, value in parameters.items() if value not in (None, [])}
 
     @classmethod
     def live(cls, submissions: Sequence[Submission]) -> Live:
@@ -158,16 +156,6 @@ class Slurm(Site):
 
 class SlurmSilentError(ValueError):
     """Slurm's commands are missing or fail."""
-
-
-class _Executor(SlurmExecutor):
-    """submitit's executor with a command of ours: the worker finds its pack by its place in the array, no pickles."""
-
-    def submit_tasks(self, command: str, count: int) -> None:
-        """Submit an array of so many tasks."""
-        self.parameters["map_count"] = count
-        self.folder.mkdir(parents=True, exist_ok=True)
-        self._submit_command(command)
 
 
 def _command(submission: Submission, first: int) -> str:
