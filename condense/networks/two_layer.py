@@ -221,7 +221,7 @@ class TwoLayer(Batched):
 
     def of_draws(self) -> tuple[TwoLayer, Tensor]:
         """Return a network for every draw, and for each run which of them starts as it does, (R,)."""
-        draws, which = self.draw.unique(return_inverse=True)
+        draws, which = torch.unique(self.draw, return_inverse=True)
         return self.select((self.draw == draws[:, None]).to(torch.uint8).argmax(dim=1)), which
 
     def neurons(self, displacement: Theta) -> tuple[Tensor, Tensor, Tensor]:

@@ -29,6 +29,7 @@ def test_places_share_a_batch_and_small_widths_come_first():
         {"data": schema.Data(name="digits")},
         {"measure": schema.Measure(threshold=0.9)},
         {"dtype": "float32"},
+        {"compiled": False},
     ],
 )
 def test_what_differs_in_more_than_the_place_does_not_share_a_batch(other):
@@ -37,10 +38,11 @@ def test_what_differs_in_more_than_the_place_does_not_share_a_batch(other):
     assert all(len({run.job for run in batch.runs}) == 1 for batch in found)
 
 
-def test_a_batch_has_no_more_features_than_fit_the_cache(monkeypatch):
-    monkeypatch.setattr(module, "BATCH", 3 * 2 * 20 * 4)  # three runs of two copies of 20 neurons on 4 points
-    runs = wanted(widths=[20], seeds=range(7))
-    assert shapes(batches(runs)) == [(20, 3), (20, 3), (20, 1)]
+@pytest.mark.parametrize(("compiled", "limit"), [(False, "BATCH"), (True, "FUSED_BATCH")])
+def test_a_batch_has_no_more_features_than_its_limit(monkeypatch, compiled, limit):
+    monkeypatch.setattr(module, limit, 3 * 2 * 20 * 4)  # three runs of two copies of 20 neurons on 4 points
+    runs = wanted(widths=[20], seeds=range(7), compiled=compiled)
+    assert shapes(batches(runs)) == [(20, 2), (20, 2), (20, 3)]
 
 
 def test_a_batch_has_no_more_runs_than_fit_into_memory():
