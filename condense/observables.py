@@ -7,20 +7,18 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from condense.clusters import Cover, covers, mean_abs_cosine
 from condense.flows.base import State
-from condense.networks.base import Network, Theta
+from condense.networks.base import OfNeurons, Theta
 from condense.schema import Measure
 
 __all__ = ["Columns", "Observable", "clusters", "relative_change"]
 
 Columns = dict[str, list[Any]]
 Observable = Callable[[State, Measure], Columns]
-
-REMEMBERED = 64
-"""Covers of initial weights kept: every plane point starts from the same draw."""
 
 
 def relative_change(state: State, measure: Measure) -> Columns:
@@ -32,11 +30,12 @@ def relative_change(state: State, measure: Measure) -> Columns:
 
 def clusters(state: State, measure: Measure) -> Columns:
     """Return the number of directions and lines that cover the neurons, before and after; none without neurons."""
-    drawn, draw = state.network.of_draws()
-    before = [_initial_cover(neurons, measure) for neurons in _neurons(drawn, drawn.rest)]
-    after = _neurons(state.network, state.displacement)
-    rows = [_row(neurons, before[which], measure) for neurons, which in zip(after, draw.tolist(), strict=False)]
-    return {name: [row[name] for row in rows] for name in rows[0]} if rows else {}
+    network = state.network
+    if not isinstance(network, OfNeurons):
+        return {}
+    after, before = _neurons(network, state.displacement), _initial_covers(network, measure)
+    rows = [_row(*pair, measure) for pair in zip(after, before, strict=True)]
+    return {name: [row[name] for row in rows] for name in rows[0]}
 
 
 @dataclass(frozen=True)
@@ -59,30 +58,25 @@ class _Neurons:
         )
 
 
-def _neurons(network: Network, displacement: Theta) -> Iterator[_Neurons]:
-    found = network.neurons(displacement)
-    for run in zip(*found, strict=True) if found else ():
+def _neurons(network: OfNeurons, displacement: Theta) -> Iterator[_Neurons]:
+    for run in zip(*network.neurons(displacement), strict=True):
         directions, amplitudes, active = (x.cpu().numpy() for x in (run[0].double(), run[1].double(), run[2]))
         chosen = np.flatnonzero(active & np.isfinite(amplitudes))
         yield _Neurons(directions.take(chosen, axis=1), amplitudes.take(chosen))
 
 
-_initial_covers: dict[tuple[str, int, int], Cover] = {}
-
-
-def _initial_cover(neurons: _Neurons, measure: Measure) -> Cover:
-    """Return the cover of initial weights, remembered by content: every plane point starts from the same draw."""
-    key = repr(measure), _content(neurons.directions), _content(neurons.amplitudes)
-    if key not in _initial_covers:
-        if len(_initial_covers) >= REMEMBERED:
-            _initial_covers.pop(next(iter(_initial_covers)))
-        _initial_covers[key] = neurons.covers(measure, lines=(False,))[0]
-    return _initial_covers[key]
-
-
-def _content(array: NDArray[np.float64]) -> int:
-    """Return a 64-bit hash of all bytes, Python's own: four times as fast as those of cryptography."""
-    return hash(array.tobytes())
+def _initial_covers(network: Any, measure: Measure) -> list[Cover]:
+    """Return the cover of the initial weights of every run; each draw is counted once."""
+    drawn, which = network.of_draws()
+    covers = []
+    for place, draw in enumerate(drawn.draw.tolist()):
+        key = draw, repr(measure)
+        if key not in network.notes:
+            one = drawn.select(torch.tensor([place]))
+            [neurons] = _neurons(one, one.rest)
+            network.notes[key] = neurons.covers(measure, lines=(False,))[0]
+        covers.append(network.notes[key])
+    return [covers[place] for place in which.tolist()]
 
 
 def _row(after: _Neurons, initial: Cover, measure: Measure) -> dict[str, Any]:

@@ -21,8 +21,8 @@ from torch import Tensor
 
 from condense.plane import Scales
 
-__all__ = ["Gauge", "LinearStage", "Network", "Point", "Run", "Stage", "Theta", "column", "norms", "numpy_stream"]
-__all__ += ["torch_stream"]
+__all__ = ["Gauge", "LinearStage", "Network", "OfNeurons", "Point", "Run", "Stage", "Theta", "column", "norms"]
+__all__ += ["numpy_stream", "torch_stream"]
 
 Theta = tuple[Tensor, ...]
 """A tensor for every block of normalised parameters, runs on the leading axis."""
@@ -125,14 +125,23 @@ class Network(Protocol):
     def relative_change(self, displacement: Theta) -> dict[str, Tensor]:
         """Return RD = |theta - theta(0)| / |theta(0)| of every block and of all ("theta"), each of shape (R,)."""
 
-    def of_draws(self) -> tuple[Self, Tensor]:
-        """Return one network for every draw that its runs start from, and for each run which of them it is, (R,)."""
-
-    def neurons(self, displacement: Theta) -> tuple[Tensor, Tensor, Tensor] | None:
-        """Return directions (R, d, m), amplitudes (R, m) and which neurons are active (R, m), if it has neurons."""
-
     def select(self, runs: Tensor) -> Self:
         """Return the stack of these runs."""
+
+
+class OfNeurons(ABC):
+    """What a network has besides, if it knows what a neuron is."""
+
+    draw: Tensor  # which draw a run starts from, (R,)
+    notes: dict[Any, Any]  # what has been found out about the draws, kept with them by whoever did
+
+    @abstractmethod
+    def of_draws(self) -> tuple[Self, Tensor]:
+        """Return a network for every draw, and for each run which of them starts as it does, (R,)."""
+
+    @abstractmethod
+    def neurons(self, displacement: Theta) -> tuple[Tensor, Tensor, Tensor]:
+        """Return directions (R, d, m), amplitudes (R, m) and which neurons are active (R, m)."""
 
 
 class LinearStage(ABC):

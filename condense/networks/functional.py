@@ -136,13 +136,6 @@ class Functional(Batched):
         each = {name: x / y.where(y > 0, torch.nan) for name, x, y in zip(self.blocks, moved, start, strict=True)}
         return {**each, "theta": torch.stack(moved).norm(dim=0) / torch.stack(start).norm(dim=0)}
 
-    def of_draws(self) -> tuple[Functional, Tensor]:
-        """Return the networks and their places: draws are not shared."""
-        return self, torch.arange(len(self.kappa))
-
-    def neurons(self, displacement: Theta) -> None:
-        """Return None: a network given by its forward pass alone does not say what a neuron is."""
-
 
 @dataclass(frozen=True)
 class FunctionalStage(Batched, LinearStage):

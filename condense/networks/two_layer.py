@@ -6,7 +6,7 @@ import functools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -15,7 +15,7 @@ from torch import Tensor
 from condense import activations
 from condense.batched import Batched, shared
 from condense.data import Dataset
-from condense.networks.base import LinearStage, Run, Stage, Theta, column, norms, numpy_stream
+from condense.networks.base import LinearStage, OfNeurons, Run, Stage, Theta, column, norms, numpy_stream
 from condense.span import span_basis
 from condense.unrolled import unrollable
 
@@ -40,7 +40,7 @@ class Tile(NamedTuple):
 
 
 @dataclass(frozen=True)
-class TwoLayer(Batched):
+class TwoLayer(Batched, OfNeurons):
     """f(x) = kappa sum_k a_k s(beta2 w_k . x) / beta2, with (w, a) standard normal at the start.
 
     theta = (w, a) with w of shape (R, r, copies m) and a of shape (R, copies m): neurons on the last, contiguous
@@ -63,6 +63,7 @@ class TwoLayer(Batched):
     copies: int = shared()
     lifted: bool = shared()  # w carries all d dimensions, the part outside the span included
     compiled: bool = shared()  # take steps by compiled kernels where they are made for it
+    notes: dict[Any, Any] = shared(default_factory=dict)
 
     blocks = ("w", "a")
 
@@ -234,12 +235,14 @@ class TwoLayer(Batched):
         return directions, amplitudes, active
 
     def _neurons(self, displacement: Theta, tile: Tile) -> tuple[Tensor, Tensor, Tensor]:
-        h, g, a = self.features(displacement, tile)
-        w, _ = self._at(displacement, tile)
+        w, a = self._at(displacement, tile)
+        if self.activation is activations.relu:
+            active = torch.matmul(self.inputs, w).amax(dim=1) > 0
+        else:
+            active = torch.logical_or(*((x != 0).any(dim=1) for x in self.features(displacement, tile)[:2]))
         if self.lifted:
             w = torch.matmul(self.basis.T, w)
         length = w.square().sum(dim=1).sqrt_()
-        active = (h != 0).any(dim=1) | (g != 0).any(dim=1)
         return w / length[:, None].clamp(min=torch.finfo(w.dtype).tiny), a.abs() * length, active
 
 
