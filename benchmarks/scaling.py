@@ -11,13 +11,12 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from benchmarks import measure, plane
 from benchmarks.figures import Curve, log_log
-from benchmarks.measure import Calls, Spread
+from benchmarks.measure import Spread
 from benchmarks.orchestration import TRIVIAL, places
 from benchmarks.plane import Point
 from benchmarks.report import Report
@@ -25,7 +24,7 @@ from condense import schema
 
 __all__ = ["add_options", "benchmark"]
 
-STEPS = 10
+STEPS = 20
 """Steps of the runs whose cost a step is measured."""
 
 WIDTH = 1000
@@ -103,18 +102,16 @@ def _samples(options: argparse.Namespace) -> dict[str, Curve]:
 
 
 def _a_step(n: int, d: int, options: argparse.Namespace) -> Spread:
-    """Return the seconds of a step on n random points in d dimensions, a warm-up and the draw not counted."""
+    """Return the seconds of a step on n random points in d dimensions, with its share of the draw and the span."""
     generator = np.random.default_rng(n + 1000 * d)
     data = generator.standard_normal((n, d)) / np.sqrt(d), generator.standard_normal(n)
-    choice: dict[str, Any] = {"data": data, "device": options.device}
+    flow = schema.Exponential(stop=0.0, max_steps=STEPS)
 
-    def train(steps: int) -> float:
-        flow = schema.Exponential(stop=0.0, max_steps=steps)
-        return float(plane.runs([(1.0, 0.0)], [WIDTH], flow, **choice).wall_seconds.sum())
+    def train() -> float:
+        runs = plane.runs([(1.0, 0.0)], [WIDTH], flow, data=data, device=options.device)
+        return float(runs.wall_seconds.sum() / runs.steps.sum())
 
-    train(1)
-    calls: Calls[float] = measure.call(lambda: train(1 + STEPS) - train(1), options.repeat)
-    return Spread.of([max(seconds, 1e-9) / STEPS for seconds in calls.results])
+    return Spread.of(measure.call(train, options.repeat, warm=1).results)
 
 
 def _points(options: argparse.Namespace) -> dict[str, Curve]:
