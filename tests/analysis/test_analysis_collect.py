@@ -115,3 +115,19 @@ def test_the_level_of_intervals_is_that_of_the_config(tmp_path, content, level):
     if content is not None:
         (tmp_path / "sweep.json").write_text(content)
     assert configured_level(tmp_path) == level
+
+
+def test_files_of_other_columns_are_read_in_the_order_of_their_paths(tmp_path):
+    tables = {
+        "a": records.frame(power_law_rows(1.0, 0.0)),
+        "b": records.frame([{**row, "rd_mine": 2.0} for row in power_law_rows(1.1, 0.0)]),
+        "c": records.frame(power_law_rows(1.2, 0.0)).drop(columns="lines"),  # from before that was counted
+        "d": records.frame(power_law_rows(1.3, 0.0)),
+    }
+    for name, table in tables.items():
+        records.write(table, tmp_path / name / records.FILE)
+    runs = collect(tmp_path).runs
+    assert runs["gamma"].unique().tolist() == [1.0, 1.1, 1.2, 1.3]
+    alone = [records.read(tmp_path / name / records.FILE) for name in tables]
+    pd.testing.assert_frame_equal(runs, pd.concat(alone, ignore_index=True))
+    assert runs["lines"].dtype == pd.Int64Dtype()

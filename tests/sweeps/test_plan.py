@@ -1,4 +1,6 @@
 import itertools
+import subprocess
+import sys
 
 import pytest
 from hydra import initialize_config_dir
@@ -135,3 +137,15 @@ def test_the_jobs_of_a_grid_are_apart(ours):
         (1.0, [3]),
     ]
     assert composer.compose([]).config["init"]["gamma"] == 1.0
+
+
+def test_a_sweep_is_planned_and_its_state_told_without_torch_or_pandas(tmp_path):
+    program = """
+import sys
+from condense.cli import main
+sys.argv = ["condense", "-m", "init.gamma=0.5,1.0", "hydra.sweeper.plan=true", "hydra.sweep.dir=here"]
+main()
+assert not {"torch", "pandas", "submitit"} & sys.modules.keys()
+"""
+    told = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert "2 points, 0 of them complete already" in told.stdout
