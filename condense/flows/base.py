@@ -129,7 +129,7 @@ class Flow(ABC, Generic[Config]):
     @torch.no_grad()
     def start(self, network: Network, targets: Tensor, displacement: Theta | None = None) -> State:
         """Return the state of a batch before its first step."""
-        stage = network.stage(network.rest if displacement is None else displacement, kernel=self.needs_kernel)
+        stage = network.stage(displacement, kernel=self.needs_kernel)
         runs = len(stage.outputs)
         zeros = stage.outputs.new_zeros(runs)
         stop = self.config.stop * (targets.square().mean() if self.config.relative else 1.0)

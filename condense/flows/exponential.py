@@ -15,7 +15,7 @@ from torch import Tensor
 
 from condense import schema
 from condense.flows.base import RUNNING, Flow, State, mean_square, merge
-from condense.networks.base import Gauge, Point, Stage, norms
+from condense.networks.base import Gauge, Point, Stage
 
 __all__ = ["ExponentialFlow", "phi", "psi"]
 
@@ -100,9 +100,7 @@ class ExponentialFlow(Flow[schema.Exponential]):
 
     def prepare(self, state: State) -> State:
         """Choose the first dt: .01 of the time in which the fastest block would move by its own size."""
-        velocity = norms(state.stage.pullback(state.residual))
-        size = state.network.sizes(state.displacement)
-        rates = [torch.where(s > 0, v / s, 0) for v, s in zip(velocity, size, strict=True)]
+        rates = [torch.where(size > 0, v / size, 0) for v, size in zip(*state.stage.pace(state.residual), strict=True)]
         fastest = torch.stack(rates).nan_to_num(0.0).amax(dim=0)
         dt = torch.where(fastest > 0, 0.01 / fastest, 1.0)
         failures = torch.zeros_like(state.steps)

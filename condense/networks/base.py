@@ -80,6 +80,9 @@ class Stage(Point, Protocol):
     def correct(self, v: Tensor, predicted: Any, v_p: Tensor) -> tuple[Stage, Gauge]:
         """Return the stage at theta1 = theta - F v - F_p v_p and its gauge, given what `predict` returned."""
 
+    def pace(self, v: Tensor) -> tuple[Theta, Theta]:
+        """Return |F v| and |theta| of every block, each of shape (R,)."""
+
     def relative_change(self) -> dict[str, Tensor]:
         """Return RD = |theta - theta(0)| / |theta(0)| of every block and of all ("theta"), each of shape (R,)."""
 
@@ -116,8 +119,8 @@ class Network(Protocol):
     def parameters(self, displacement: Theta) -> Theta:
         """Return theta."""
 
-    def stage(self, displacement: Theta, kernel: bool = True) -> Stage:
-        """Return the networks linearised at theta."""
+    def stage(self, displacement: Theta | None = None, kernel: bool = True) -> Stage:
+        """Return the networks linearised at theta, without a displacement at theta(0)."""
 
     def sizes(self, displacement: Theta) -> Theta:
         """Return the norm of every block, its part that can move, each of shape (R,): the yardstick of step errors."""
@@ -163,6 +166,10 @@ class LinearStage(ABC):
         end = _minus(_minus(self.displacement, self.pullback(v)), predicted.pullback(v_p))
         gauge = Gauge(norms(_minus(end, predicted.displacement)), norms(end), self.network.sizes(end))
         return self.network.stage(end), gauge
+
+    def pace(self, v: Tensor) -> tuple[Theta, Theta]:
+        """Return |F v| and |theta| of every block."""
+        return norms(self.pullback(v)), self.network.sizes(self.displacement)
 
     def relative_change(self) -> dict[str, Tensor]:
         """Return RD of every block and of all."""

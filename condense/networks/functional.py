@@ -114,8 +114,9 @@ class Functional(Batched):
         """Return f, shape (R, n)."""
         return torch.func.vmap(self._output)(self.parameters(displacement), self.betas)
 
-    def stage(self, displacement: Theta, kernel: bool = True) -> FunctionalStage:
+    def stage(self, displacement: Theta | None = None, kernel: bool = True) -> FunctionalStage:
         """Return the networks linearised at theta, by reverse-mode Jacobians."""
+        displacement = self.rest if displacement is None else displacement
         both = torch.func.jacrev(lambda *at: (self._output(*at),) * 2, has_aux=True)
         jacobians, f = torch.func.vmap(both)(self.parameters(displacement), self.betas)
         n = len(self.inputs)

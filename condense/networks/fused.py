@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from condense.batched import Batched, shared
-from condense.networks.base import Gauge, Theta
+from condense.networks.base import Gauge, Theta, norms
 from condense.unrolled import CHUNK, Kernels, kernels
 
 if TYPE_CHECKING:
@@ -52,18 +52,19 @@ class FusedStage(Batched):
     store: Theta = shared()  # w (2, places, r, copies m) and a (2, places, copies m)
 
     @classmethod
-    def at(cls, network: TwoLayer, displacement: Theta) -> FusedStage:
-        """Return the stage at a displacement."""
-        store = tuple(block.new_empty(2, *block.shape) for block in displacement)
-        for slots, block in zip(store, displacement, strict=True):
-            slots[0] = block
+    def at(cls, network: TwoLayer, displacement: Theta | None) -> FusedStage:
+        """Return the stage at a displacement, or at the draw."""
+        store = tuple(block.new_zeros(2, *block.shape) for block in network.rest)
         runs = torch.arange(len(network.draw))
-        none = network.kappa.new_empty(len(runs), 0)
-        start = cls(network, none, none, (none[:, 0:0], none[:, 0:0]), runs, torch.zeros_like(runs), store)
-        here = start.predict(none.new_zeros(len(runs), len(network.inputs)))
-        m = network.drawn[1].shape[-1]
-        change = tuple(torch.linalg.vector_norm(block[..., :m].flatten(1), dim=1) for block in displacement)
-        return replace(start, outputs=here.outputs, kernel=here.kernel, change=change)
+        none = network.kappa.new_zeros(len(runs))
+        start = cls(network, none, none, (none, none), runs, torch.zeros_like(runs), store)
+        if displacement is not None:
+            m = network.drawn[1].shape[-1]
+            for slots, block in zip(store, displacement, strict=True):
+                slots[0] = block
+            start = replace(start, change=norms(tuple(block[..., :m] for block in displacement)))
+        here = start.predict(start._nothing)
+        return replace(start, outputs=here.outputs, kernel=here.kernel)
 
     @property
     def displacement(self) -> Theta:
@@ -92,6 +93,15 @@ class FusedStage(Batched):
             change = first[:, 0], first[:, 1]
         outputs, kernel = self._read(sums)
         return replace(self, outputs=outputs, kernel=kernel, change=change, slot=1 - self.slot), gauge
+
+    def pace(self, v: Tensor) -> tuple[Theta, Theta]:
+        """Return |F v| and |theta| of both blocks; the other slot is overwritten."""
+        here = FusedPoint(self.outputs, self.kernel, self._nothing)
+        return self.correct(v, here, self._nothing)[1].miss, self.correct(self._nothing, here, self._nothing)[1].size
+
+    @property
+    def _nothing(self) -> Tensor:
+        return self.network.kappa.new_zeros(len(self.place), len(self.network.inputs))
 
     def relative_change(self) -> dict[str, Tensor]:
         """Return RD of both blocks and of all."""

@@ -148,7 +148,7 @@ class TwoLayer(Batched, OfNeurons):
             h = h / beta2
         return h, slope * a[:, None], a
 
-    def stage(self, displacement: Theta, kernel: bool = True) -> Stage:
+    def stage(self, displacement: Theta | None = None, kernel: bool = True) -> Stage:
         """Return f = kappa sum a h and K = (kappa/n) [h h^T / kappa' + kappa' (X X^T) o (g g^T)].
 
         With the kernel, where compiled kernels are made for the network, it is a stage that steps by them.
@@ -165,8 +165,9 @@ class TwoLayer(Batched, OfNeurons):
         cpu = self.inputs.device.type == "cpu" and self.inputs.dtype == torch.float64
         return self.compiled and cpu and self.activation in LEAKS and unrollable(*self.inputs.shape)
 
-    def reference(self, displacement: Theta, kernel: bool = True) -> TwoLayerStage:
+    def reference(self, displacement: Theta | None = None, kernel: bool = True) -> TwoLayerStage:
         """Return the stage that works by torch."""
+        displacement = self.rest if displacement is None else displacement
         runs, neurons = displacement[1].shape
         n = len(self.inputs)
         keep = runs * n * neurons <= KEPT
