@@ -194,7 +194,7 @@ def test_runs_share_the_memory_they_are_given(tmp_path, monkeypatch):
     from condense import estimate
 
     run_together(places, tmp_path, memory_gb=estimate.memory_gb(places[0].problem, 20_000, 3) + 1e-6)
-    assert sizes == [3, 1]
+    assert sizes == [2, 2]
 
 
 PEAK = """if True:
@@ -202,10 +202,10 @@ PEAK = """if True:
     from pathlib import Path
     from condense import batches, schema
     from condense.job import Job
-    batches.BATCH = 2**40
+    batches.FUSED_BATCH = 2**40
     measure = schema.Measure(observables=["relative_change"])
     flow = schema.Exponential(max_steps=1)
-    job = Job(schema.Config(widths=[100_000], seeds=range(16), flow=flow, measure=measure))
+    job = Job(schema.Config(widths=[100_000], seeds=range(32), flow=flow, measure=measure))
     budget = float(sys.argv[2]) or None
     options = {"stop": lambda: False, "scratch": None, "checkpoint_minutes": 1, "attempt": 1, "done": print}
     Job.run_together([job], [Path(sys.argv[1])], memory_gb=budget, **options)
