@@ -61,6 +61,7 @@ class Launch:
         if lost:
             self.sweep.give_up()
         todo = self.sweep.undone(self.sweep.look())
+        self.site = self.site.fitted(todo)
         check_memory(todo, self.site.memory_gb)
         return self._hand_out(self.site.packs(todo)) if todo else None
 

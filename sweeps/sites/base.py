@@ -71,6 +71,10 @@ class Site(ABC):
         """What a worker may take, None where nothing is known."""
         return self.mem_gb
 
+    def fitted(self, orders: Sequence[Order]) -> Self:
+        """Return the site with its open parameters chosen for some orders."""
+        return self
+
     @property
     @abstractmethod
     def at_once(self) -> int | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import shutil
 import signal
@@ -10,9 +11,9 @@ import socket
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import psutil
 
@@ -25,6 +26,9 @@ from sweeps.submission import RUNNING, Submission
 
 __all__ = ["Local"]
 
+WORTH = 4.0
+"""Seconds of computing that are worth a worker of their own, which takes two or three to start."""
+
 _CHILDREN: list[subprocess.Popen[bytes]] = []
 """Workers started here, so that those that end are waited for and leave no zombies."""
 
@@ -34,7 +38,7 @@ class Local(Site):
     """hydra/launcher=local."""
 
     _target_: str = "hydra_plugins.condense_sweeps.LocalLauncher"
-    workers: int | None = None  # processes; null: one per GPU, else one
+    workers: int | None = None  # processes; null: one per GPU, else see `fitted`
     cpus_per_task: int | None = None  # threads of each; null: its share of the cores
 
     kind: ClassVar[str] = "local"
@@ -51,6 +55,19 @@ class Local(Site):
     def at_once(self) -> int:
         """The number of workers."""
         return self.workers or len(_gpus()) or 1
+
+    def fitted(self, orders: Sequence[Order]) -> Self:
+        """Return the site with a number of workers for some orders.
+
+        Without GPUs that is one for every core, as long as each has seconds to compute and all of them together take
+        less than half of the memory; one, where the jobs do not tell their memory.
+        """
+        largest = max((order.memory_gb for order in orders), default=0.0)
+        if self.workers or _gpus() or not largest:
+            return self
+        worth = math.ceil(sum(order.cost for order in orders) / WORTH)
+        fitting = int(0.5e-9 * _memory() / largest)
+        return replace(self, workers=max(1, min(_cores(), worth, fitting)))
 
     @property
     def memory_gb(self) -> float:
