@@ -18,7 +18,7 @@ __all__ = ["Batch", "Wanted", "batches"]
 BATCH = 2**20
 """Features (runs x neurons x data points) trained together; more runs go one batch after another."""
 
-FUSED_BATCH = 2**23
+FUSED_BATCH = 2**22
 """The same for compiled kernels, which store no features: what counts is that a step costs more than its overhead."""
 
 
