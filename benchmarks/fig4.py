@@ -74,7 +74,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--growth", type=float, default=GROWTH, help="of the script's steps (%(default)s)")
     parser.add_argument("--blas-threads", type=int, help="of the script (default: all cores)")
     parser.add_argument("--tune", action="store_true", help="time the script at other growths and threads too")
-    parser.add_argument("--workers", type=int, default=1, help="processes of condense (%(default)s)")
+    parser.add_argument("--workers", type=int, default=measure.cores(), help="processes of condense (%(default)s)")
     parser.add_argument("--set", nargs="+", default=[], metavar="KEY=VALUE", help="more settings of condense")
     parser.add_argument("--sample", type=int, help="points at which errors are found (default: 20)")
     parser.add_argument("--sample-widths", type=int, nargs="+", help="and their widths (default: 1000 5000)")

@@ -132,7 +132,7 @@ def test_a_sweep_is_resumed_and_added_to(here):
 
 def test_an_interrupted_sweep_keeps_what_is_finished_and_goes_on(here):
     grid = ("-m", "init.gamma=range(0.6,1.4,0.1)", "seeds=[0]")
-    command = [sys.executable, "-m", "condense", *grid, "widths=[50,400000]"]
+    command = [sys.executable, "-m", "condense", *grid, "widths=[50,400000]", "compiled=false", "hydra.launcher.workers=1"]
     # What a shell starts in the background ignores SIGINT, and so would all it starts: these tests may be run that way.
     listen = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
     pipe = subprocess.PIPE
@@ -149,7 +149,7 @@ def test_an_interrupted_sweep_keeps_what_is_finished_and_goes_on(here):
     assert len(before) == 8
     again = condense(here, *grid, "widths=[50,2000]")
     assert again.returncode == 0, again.stderr
-    assert len(collected(here)) == 16
+    assert len(collected(here).query("width <= 2000")) == 16
     pd.testing.assert_series_equal(before, collected(here).set_index("key").wall_seconds[before.index])
 
 
@@ -392,7 +392,7 @@ def small_disk(tmp_path):
 
 
 def test_a_full_disk_is_told_and_damages_nothing(here, small_disk):
-    grid = ("-m", "init.gamma=range(0.5,1.5,0.02)", "widths=[20,40]", "seeds=[0,1,2,3]")
+    grid = ("-m", "init.gamma=range(0.5,1.5,0.02)", "widths=[20,40]", "seeds=[0,1,2,3]", "hydra.launcher.workers=1")
     done = condense(here, *grid, f"hydra.sweep.dir={small_disk}/sweep")
     assert done.returncode == 1
     assert "Traceback" not in done.stderr

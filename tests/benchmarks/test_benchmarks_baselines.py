@@ -56,14 +56,13 @@ def test_a_baseline_reaches_the_stop_at_the_relative_change_of_condense(name, ca
 
 
 def test_the_start_is_the_draw_of_condense(case, network):
-    w, a = network[1]
+    w, a = network.parameters(network.rest)
     np.testing.assert_array_equal(case.start, np.vstack([w[0], a[0]]))
-    np.testing.assert_array_equal(case.inputs, network[0].inputs)
+    np.testing.assert_array_equal(case.inputs, network.inputs)
 
 
 def test_residual_velocity_and_fastest_rate_are_those_of_condense(case, network):
-    net, theta = network
-    stage, gradient = net.stage(theta), Gradient(case)
+    stage, gradient = network.stage(), Gradient(case)
     residual = gradient.residual(case.start)
     np.testing.assert_allclose(residual, stage.outputs[0] - torch.as_tensor(case.targets), rtol=1e-12)
     velocity = gradient.velocity(case.start, residual, np.empty_like(case.start))
