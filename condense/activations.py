@@ -9,13 +9,14 @@ import torch
 from torch import Tensor
 
 from condense import registry
+from condense.unrolled import LEAKS
 
 __all__ = ["HOMOGENEOUS", "Activation", "gelu", "get", "leaky_relu", "relu", "sigmoid", "softplus", "tanh"]
 __all__ += ["x2_tanh", "x_tanh"]
 
 Activation = Callable[[Tensor], tuple[Tensor, Tensor]]
 
-LEAK = 0.01
+LEAK = LEAKS["leaky_relu"]
 
 
 def relu(z: Tensor) -> tuple[Tensor, Tensor]:

@@ -54,7 +54,7 @@ def simulate(
         activation: of the two-layer network.
         data: a known data set, the path of an .npz or .csv, arrays (x, y), or a `Dataset`.
         flow: "exponential", "descent", "adam", or one of `schema.Exponential`, `Descent`, `Adam` with its options.
-        compiled: use compiled kernels where they are made for the network; False computes all by torch.
+        compiled: step by compiled kernels where they are made for the network; False takes all steps by torch.
 
     Raises:
         ValueError: a value that is not allowed; the message says what is.

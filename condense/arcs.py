@@ -7,7 +7,9 @@ neuron.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numba
 import numpy as np
@@ -21,8 +23,13 @@ Windows = NDArray[np.int32]
 AHEAD = 4
 """Angles that a sweep looks at together."""
 
-compiled = numba.njit(cache=True, nogil=True)
-"""Compiles a function once and for all: the machine code is kept on disk until its file changes."""
+
+def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Compile a function once and for all: machine code is kept until its file changes, where any can be kept."""
+    try:
+        return numba.njit(function, cache=True, nogil=True)  # type: ignore[no-any-return]
+    except RuntimeError:  # numba finds no folder that it can write
+        return numba.njit(function, nogil=True)  # type: ignore[no-any-return]
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ BATCH = 2**20
 """Features (runs x neurons x data points) trained together; more runs go one batch after another."""
 
 FUSED_BATCH = 2**22
-"""The same for compiled kernels, which store no features: what counts is that a step costs more than its overhead."""
+"""The same for compiled kernels, which store no features: more would fall out of the cache, less be all overhead."""
 
 
 @dataclass(frozen=True)

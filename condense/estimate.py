@@ -28,9 +28,6 @@ STEPS = {"descent": 300.0, "adam": 100.0}
 BLOCKS = {"exponential": 6.5, "descent": 5.5, "adam": 14.0}
 """Memory at the peak of a step, in sizes of all parameters."""
 
-FUSED_BLOCKS = 4.5
-"""The same with compiled kernels: two displacements, the draw, and one displacement more where several runs end."""
-
 
 def features(problem: Problem, width: int) -> int:
     """Return the numbers in the features of a run: copies x neurons x data points, or x parameters of a user's net."""
@@ -84,8 +81,7 @@ def _bytes(problem: Problem, width: int) -> float:
     if problem.user is not None:
         return 12 * number * features(problem, width) + kernels
     neurons, dimension = problem.copies * width, _dimension(problem)
-    blocks = FUSED_BLOCKS if problem.fused else BLOCKS[problem.config.flow.name]
-    step = blocks * number * (dimension + 1) * neurons
+    step = BLOCKS[problem.config.flow.name] * number * (dimension + 1) * neurons
     clusters = 8 * (4 * dimension + 26) * neurons if _counts_clusters(problem) else 0
     return max(step + kernels, clusters)
 

@@ -65,18 +65,15 @@ def _neurons(network: OfNeurons, displacement: Theta) -> Iterator[_Neurons]:
         yield _Neurons(directions.take(chosen, axis=1), amplitudes.take(chosen))
 
 
-def _initial_covers(network: Any, measure: Measure) -> list[Cover]:
-    """Return the cover of the initial weights of every run; each draw is counted once."""
-    drawn, which = network.of_draws()
-    covers = []
-    for place, draw in enumerate(drawn.draw.tolist()):
-        key = draw, repr(measure)
+def _initial_covers(network: OfNeurons, measure: Measure) -> list[Cover]:
+    """Return the cover of the initial weights of every run; runs that start alike are counted once."""
+    keys = [(start, repr(measure)) for start in network.starts]
+    for run, key in enumerate(keys):
         if key not in network.notes:
-            one = drawn.select(torch.tensor([place]))
+            one = network.select(torch.tensor([run]))
             [neurons] = _neurons(one, one.rest)
             network.notes[key] = neurons.covers(measure, lines=(False,))[0]
-        covers.append(network.notes[key])
-    return [covers[place] for place in which.tolist()]
+    return [network.notes[key] for key in keys]
 
 
 def _row(after: _Neurons, initial: Cover, measure: Measure) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from condense import identity, registry, schema
 from condense.data import Dataset
 from condense.plane import Scales
 from condense.provenance import provenance
-from condense.unrolled import unrollable
+from condense.unrolled import LEAKS, unrollable
 
 if TYPE_CHECKING:
     from condense.networks import UserNetwork
@@ -73,7 +73,7 @@ class Problem:
         """Whether its runs step by compiled kernels, see `condense.unrolled`."""
         config = self.config
         plain = self.user is None and config.compiled and config.device == "cpu" and config.dtype == "float64"
-        known = config.network.activation in ("relu", "leaky_relu") and config.flow.name == "exponential"
+        known = config.network.activation in LEAKS and config.flow.name == "exponential"
         n, d = self.data.x.shape
         return plain and known and unrollable(n, min(n, d + config.network.bias))
 

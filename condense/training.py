@@ -174,7 +174,7 @@ def stack(problem: Problem, runs: Sequence[Run]) -> Network:
     if problem.user is not None:
         return Functional.build(runs, problem.data, problem.user, **options)
     network = config.network
-    options |= {"activation": network.activation, "bias": network.bias, "compiled": config.compiled}
+    options |= {"activation": network.activation, "bias": network.bias, "compiled": problem.fused}
     return TwoLayer.build(runs, problem.data, reduce=_flow(problem).rotation_invariant, **options)
 
 

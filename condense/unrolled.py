@@ -7,10 +7,12 @@ and kept on disk with its machine code. `condense.networks.two_layer` by torch i
 
 from __future__ import annotations
 
+import atexit
 import functools
 import hashlib
 import importlib.util
 import os
+import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -19,12 +21,13 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from condense import files
-
-__all__ = ["CHUNK", "Kernels", "kernels", "unrollable"]
+__all__ = ["CHUNK", "LEAKS", "Kernels", "kernels", "unrollable"]
 
 CHUNK = 4096
 """Neurons whose sums are taken together; the sums of the chunks are added up by the caller, always in one order."""
+
+LEAKS = {"relu": 0.0, "leaky_relu": 0.01}
+"""The activations that kernels are made for, s(z) = max(z, leak z)."""
 
 POINTS, PRODUCT = 8, 36
 """Beyond so many points, or points x dimensions, the registers run over and BLAS is faster."""
@@ -36,7 +39,7 @@ def unrollable(n: int, r: int) -> bool:
     >>> unrollable(4, 2), unrollable(45, 45)
     (True, False)
     """
-    return n <= POINTS and n * r <= PRODUCT
+    return n <= POINTS and 0 < n * r <= PRODUCT
 
 
 @dataclass(frozen=True)
@@ -68,29 +71,37 @@ def kernels(n: int, r: int, leak: float) -> Kernels:
 
 def _module(source: str) -> ModuleType:
     """Return the module of some source, kept as a file: numba keeps machine code only beside a file."""
-    name = f"unrolled_{hashlib.sha256(source.encode()).hexdigest()[:16]}"
+    from llvmlite.binding import get_host_cpu_name
+
+    machine = f"{source}{get_host_cpu_name()}"  # nodes of other kinds that share a home have files of their own
+    name = f"unrolled_{hashlib.sha256(machine.encode()).hexdigest()[:16]}"
     path = _folder() / f"{name}.py"
     if not path.exists() or path.read_text() != source:
-        with files.replacing(path) as unfinished:
-            unfinished.write_text(source)
+        with tempfile.NamedTemporaryFile("w", dir=path.parent, suffix=".unfinished", delete=False) as unfinished:
+            unfinished.write(source)
+        os.replace(unfinished.name, path)
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # where numba looks for it when it loads what it kept
     spec.loader.exec_module(module)
+    del module.__file__  # nobody's source: not to be taken for the code of an app
     return module
 
 
+@functools.cache
 def _folder() -> Path:
     """Return the folder of compiled kernels: condense/ in the user's cache, or a new one where none can be written."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "condense"
     try:
+        cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "condense"
         cache.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=cache):
-            return cache
-    except OSError:
-        return Path(tempfile.mkdtemp(prefix="condense"))
+        with tempfile.TemporaryFile(dir=cache) as trial:
+            trial.write(bytes(2**20))  # a home over its quota still takes an empty file
+        return cache
+    except (OSError, RuntimeError):  # no home at all
+        atexit.register(shutil.rmtree, folder := tempfile.mkdtemp(prefix="condense"), ignore_errors=True)
+        return Path(folder)
 
 
 def _source(n: int, r: int, leak: float) -> str:

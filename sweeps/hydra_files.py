@@ -52,11 +52,16 @@ def _parts(content: Mapping[str, Any], below: str = "") -> str:
     for item in content.items():
         known = below, repr(item)
         if known not in _PARTS:
+            if len(_PARTS) > MOST:  # what is a job's own comes once
+                _PARTS.clear()
             part = dict([item])
             _PARTS[known] = _yaml({below: part} if below else part).removeprefix(head)
         texts.append(_PARTS[known])
     return "".join([head, *texts]) if texts else _yaml({below: {}} if below else {})
 
+
+MOST = 1000
+"""Parts remembered."""
 
 _PARTS: dict[tuple[str, str], str] = {}
 

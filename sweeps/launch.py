@@ -61,9 +61,9 @@ class Launch:
         if lost:
             self.sweep.give_up()
         todo = self.sweep.undone(self.sweep.look())
-        self.site = self.site.fitted(todo)
-        check_memory(todo, self.site.memory_gb)
-        return self._hand_out(self.site.packs(todo)) if todo else None
+        site = self.site.fitted(todo)
+        check_memory(todo, site.memory_gb)
+        return self._hand_out(site.packs(todo)) if todo else None
 
     def _hand_out(self, packs: Sequence[Sequence[Order]], alone: bool = False) -> Submission:
         submission = Submission.create(

@@ -132,7 +132,7 @@ class GridSweeper(BasicSweeper):
         standings = sweep.look()
         self._tell_start(sweep.folder, standings)
         todo = sweep.undone(standings)
-        packs = launcher.site.packs(todo) if isinstance(launcher, PackLauncher) else [todo]
+        packs = launcher.site.fitted(todo).packs(todo) if isinstance(launcher, PackLauncher) else [todo]
         self._print(f"to compute: {describe(packs)}; nothing was launched" if todo else "nothing to compute")
 
     def _print(self, text: str) -> None:

@@ -97,7 +97,7 @@ class Worker:
             stop=lambda: self.told_by is not None,
             scratch=self.submission.scratch,
             checkpoint_minutes=self.site.checkpoint_minutes,
-            memory_gb=self.site.memory_gb,
+            memory_gb=self.site.sharing(len(self.submission.packs)).memory_gb,
             attempt=self._word.attempt,
             done=self._done,
         )

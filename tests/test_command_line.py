@@ -132,7 +132,15 @@ def test_a_sweep_is_resumed_and_added_to(here):
 
 def test_an_interrupted_sweep_keeps_what_is_finished_and_goes_on(here):
     grid = ("-m", "init.gamma=range(0.6,1.4,0.1)", "seeds=[0]")
-    command = [sys.executable, "-m", "condense", *grid, "widths=[50,400000]", "compiled=false", "hydra.launcher.workers=1"]
+    command = [
+        sys.executable,
+        "-m",
+        "condense",
+        *grid,
+        "widths=[50,400000]",
+        "compiled=false",
+        "hydra.launcher.workers=1",
+    ]
     # What a shell starts in the background ignores SIGINT, and so would all it starts: these tests may be run that way.
     listen = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
     pipe = subprocess.PIPE

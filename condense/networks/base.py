@@ -60,7 +60,7 @@ class Point(Protocol):
 class Stage(Point, Protocol):
     """Networks linearised at theta.
 
-    A stage may share memory with those it came from: it is good until a second step has been taken from it.
+    Stages may share memory: a stage is good until a step is taken from one that came from it.
     """
 
     @property
@@ -135,16 +135,25 @@ class Network(Protocol):
 class OfNeurons(ABC):
     """What a network has besides, if it knows what a neuron is."""
 
-    draw: Tensor  # which draw a run starts from, (R,)
-    notes: dict[Any, Any]  # what has been found out about the draws, kept with them by whoever did
+    notes: dict[Any, Any]  # what has been found out about its starts, kept with the draws by whoever did
 
+    @property
     @abstractmethod
-    def of_draws(self) -> tuple[Self, Tensor]:
-        """Return a network for every draw, and for each run which of them starts as it does, (R,)."""
+    def starts(self) -> list[Any]:
+        """What the neurons at the start depend on, by run: those of equal starts are equal."""
+
+    @property
+    @abstractmethod
+    def rest(self) -> Theta:
+        """The displacement zero."""
 
     @abstractmethod
     def neurons(self, displacement: Theta) -> tuple[Tensor, Tensor, Tensor]:
         """Return directions (R, d, m), amplitudes (R, m) and which neurons are active (R, m)."""
+
+    @abstractmethod
+    def select(self, runs: Tensor) -> Self:
+        """Return the stack of these runs."""
 
 
 class LinearStage(ABC):

@@ -68,7 +68,7 @@ class FusedStage(Batched):
 
     @property
     def displacement(self) -> Theta:
-        """theta - theta(0): of several runs a copy, of one what is in the store."""
+        """theta - theta(0): of several runs a copy, of one what is in the store, to be overwritten."""
         if len(self.place) == 1:
             return tuple(block[int(self.slot), int(self.place)][None] for block in self.store)
         return tuple(block[self.slot, self.place] for block in self.store)
@@ -109,9 +109,8 @@ class FusedStage(Batched):
 
     @property
     def _kernels(self) -> Kernels:
-        from condense.networks.two_layer import LEAKS
-
-        return kernels(*self.network.inputs.shape, LEAKS[self.network.activation])
+        assert self.network.leak is not None
+        return kernels(*self.network.inputs.shape, self.network.leak)
 
     def _pass(self, kernel: Callable[..., None], *pulls: Tensor) -> Tensor:
         """Make a pass with some pullbacks, and return its sums, (R, parts, sums)."""

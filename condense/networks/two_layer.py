@@ -17,15 +17,12 @@ from condense.batched import Batched, shared
 from condense.data import Dataset
 from condense.networks.base import LinearStage, OfNeurons, Run, Stage, Theta, column, norms, numpy_stream
 from condense.span import span_basis
-from condense.unrolled import unrollable
+from condense.unrolled import LEAKS, unrollable
 
 __all__ = ["TwoLayer", "TwoLayerStage"]
 
 KEPT = 2**20
 """Features of at most this many numbers are kept by a stage; larger ones are computed again, a tile at a time."""
-
-LEAKS: dict[activations.Activation, float] = {activations.relu: 0.0, activations.leaky_relu: activations.LEAK}
-"""The activations that compiled kernels know, max(z, leak z)."""
 
 TILE = 2**17
 """Numbers in a tile of features, so that a tile stays in the cache."""
@@ -62,7 +59,7 @@ class TwoLayer(Batched, OfNeurons):
     activation: activations.Activation = shared()
     copies: int = shared()
     lifted: bool = shared()  # w carries all d dimensions, the part outside the span included
-    compiled: bool = shared()  # take steps by compiled kernels where they are made for it
+    leak: float | None = shared()  # of s(z) = max(z, leak z) if it steps by compiled kernels
     notes: dict[Any, Any] = shared(default_factory=dict)
 
     blocks = ("w", "a")
@@ -89,6 +86,8 @@ class TwoLayer(Batched, OfNeurons):
         number = functools.partial(column, like=dtype, device=device)
         drawn = tuple(_stacked(block).to(device=device, dtype=dtype) for block in (w, a))
         lengths = norms(drawn)
+        inputs = torch.as_tensor(x @ basis if reduce else x, dtype=dtype, device=device)
+        fused = compiled and device == "cpu" and dtype == torch.float64 and unrollable(*inputs.shape)
         return cls(
             kappa=number([run.scales.kappa for run in runs]),
             kappa_prime=number([run.scales.kappa_prime for run in runs]),
@@ -97,12 +96,12 @@ class TwoLayer(Batched, OfNeurons):
             drawn=drawn,
             lengths=((lengths[0] ** 2 + number(outside)).sqrt() if reduce else lengths[0], lengths[1]),
             outside=number(outside),
-            inputs=torch.as_tensor(x @ basis if reduce else x, dtype=dtype, device=device),
+            inputs=inputs,
             basis=torch.as_tensor(basis, dtype=dtype, device=device),
             activation=activations.get(activation),
             copies=2 if antisymmetric else 1,
             lifted=not reduce,
-            compiled=compiled,
+            leak=LEAKS.get(activation) if fused else None,
         )
 
     @property
@@ -153,17 +152,11 @@ class TwoLayer(Batched, OfNeurons):
 
         With the kernel, where compiled kernels are made for the network, it is a stage that steps by them.
         """
-        if kernel and self.fused:
+        if kernel and self.leak is not None:
             from condense.networks.fused import FusedStage  # numba takes a third of a second to import
 
             return FusedStage.at(self, displacement)
         return self.reference(displacement, kernel)
-
-    @property
-    def fused(self) -> bool:
-        """Whether compiled kernels are made for this network."""
-        cpu = self.inputs.device.type == "cpu" and self.inputs.dtype == torch.float64
-        return self.compiled and cpu and self.activation in LEAKS and unrollable(*self.inputs.shape)
 
     def reference(self, displacement: Theta | None = None, kernel: bool = True) -> TwoLayerStage:
         """Return the stage that works by torch."""
@@ -221,10 +214,11 @@ class TwoLayer(Batched, OfNeurons):
         both = torch.hypot(*change) / torch.hypot(*start)
         return {"w": change[0] / start[0], "a": change[1] / start[1], "theta": both}
 
-    def of_draws(self) -> tuple[TwoLayer, Tensor]:
-        """Return a network for every draw, and for each run which of them starts as it does, (R,)."""
-        draws, which = torch.unique(self.draw, return_inverse=True)
-        return self.select((self.draw == draws[:, None]).to(torch.uint8).argmax(dim=1)), which
+    @property
+    def starts(self) -> list[Any]:
+        """The draw, and beta2 where which neurons are active depends on it."""
+        draws = self.draw.tolist()
+        return draws if self.homogeneous else list(zip(draws, self.betas[0].tolist(), strict=True))
 
     def neurons(self, displacement: Theta) -> tuple[Tensor, Tensor, Tensor]:
         """Return the directions w / |w| and the amplitudes |a| |w| in the span, and which neurons see any data point.

@@ -75,6 +75,10 @@ class Site(ABC):
         """Return the site with its open parameters chosen for some orders."""
         return self
 
+    def sharing(self, packs: int) -> Self:
+        """Return the site as it serves a submission of so many packs."""
+        return self
+
     @property
     @abstractmethod
     def at_once(self) -> int | None:

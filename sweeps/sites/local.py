@@ -59,15 +59,20 @@ class Local(Site):
     def fitted(self, orders: Sequence[Order]) -> Self:
         """Return the site with a number of workers for some orders.
 
-        Without GPUs that is one for every core, as long as each has seconds to compute and all of them together take
-        less than half of the memory; one, where the jobs do not tell their memory.
+        Without GPUs that is as many as have cores, a job and seconds to compute, and as their largest runs find room
+        for in half of the memory; one, where the jobs do not tell their memory.
         """
         largest = max((order.memory_gb for order in orders), default=0.0)
-        if self.workers or _gpus() or not largest:
+        if not largest:
             return self
         worth = math.ceil(sum(order.cost for order in orders) / WORTH)
-        fitting = int(0.5e-9 * _memory() / largest)
-        return replace(self, workers=max(1, min(_cores(), worth, fitting)))
+        fitting = int(0.5e-9 * _memory() / max(largest, self.mem_gb or 0.0))
+        cores = _cores() // (self.cpus_per_task or 1)
+        return self.sharing(max(1, min(cores, len(orders), worth, fitting)))
+
+    def sharing(self, packs: int) -> Self:
+        """Return the site with a worker for each of these packs, unless it has a number of its own."""
+        return self if self.workers or _gpus() else replace(self, workers=packs)
 
     @property
     def memory_gb(self) -> float:
@@ -80,9 +85,9 @@ class Local(Site):
 
     def start(self, submission: Submission) -> None:
         """Start a worker for every pack, in a session of its own: it ends with its work, not with this terminal."""
-        gpus = _gpus()
+        gpus, workers = _gpus(), self.sharing(len(submission.packs)).at_once
         for k in range(len(submission.packs)):
-            env = os.environ | _threads(self.cpus_per_task or max(1, _cores() // self.at_once))
+            env = os.environ | _threads(self.cpus_per_task or max(1, _cores() // workers))
             if gpus:
                 env["CUDA_VISIBLE_DEVICES"] = gpus[k % len(gpus)]
             command = [sys.executable, "-m", "sweeps.worker", str(submission.folder), str(k)]
@@ -95,7 +100,7 @@ class Local(Site):
 
     @classmethod
     def pause(cls) -> None:
-        """Return in a while, or as soon as a worker started here has ended."""
+        """Return in a while, or as soon as the first of the workers started here has ended."""
         if _CHILDREN:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 _CHILDREN[0].wait(cls.patience)
@@ -158,7 +163,11 @@ def _threads(count: int) -> Mapping[str, str]:
 
 
 def _cores() -> int:
-    return len(os.sched_getaffinity(0))
+    """Return the cores this process may use: those of its affinity, or the quota of its control group."""
+    cores = len(os.sched_getaffinity(0))
+    quota = Path("/sys/fs/cgroup/cpu.max")
+    parts = quota.read_text().split() if quota.exists() else []
+    return min(cores, max(1, int(parts[0]) // int(parts[1]))) if parts[:1] not in ([], ["max"]) else cores
 
 
 def _gpus() -> list[str]:

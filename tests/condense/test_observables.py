@@ -5,7 +5,8 @@ import torch
 from condense import data, observables, schema
 from condense.clusters import cover
 from condense.flows.exponential import ExponentialFlow
-from condense.networks import TwoLayer
+from condense.networks import Run, TwoLayer
+from condense.plane import Scales
 
 MEASURE = schema.Measure(threshold=0.9, fraction=0.95)
 
@@ -46,3 +47,12 @@ def test_weights_that_overflowed_are_left_out(run_at):
         moved[..., -1] = np.inf
     after = observables.clusters(state, MEASURE)
     assert after["two_direction_share"] == pytest.approx(before["two_direction_share"], abs=0.1)
+
+
+def test_runs_of_one_draw_that_differ_in_their_active_neurons_are_counted_apart():
+    runs = [Run(Scales(1.0, 1e-3 / beta2, beta2), 200, 0) for beta2 in (1e-2, 1e3)]
+    together = observables.clusters(ended(runs, activation="softplus"), MEASURE)
+    alone = [observables.clusters(ended([run], activation="softplus"), MEASURE) for run in runs]
+    for name in ("clusters_initial", "two_direction_share_initial"):
+        assert together[name] == [each[name][0] for each in alone]
+    assert together["two_direction_share_initial"][0] != together["two_direction_share_initial"][1]

@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -40,7 +39,11 @@ def plane_points(n, r):
     return Dataset(np.random.default_rng(0).normal(size=(n, r - 1)), np.arange(n) / n, "drawn")
 
 
-DATA = {"four points": parabola(), "one point": Dataset([[0.5]], [1.0]), "eight in 4-D": plane_points(8, 4)}
+DATA = {
+    "four points": parabola(),
+    "one point": Dataset(np.array([[0.5]]), np.array([1.0])),
+    "eight in 4-D": plane_points(8, 4),
+}
 
 
 @pytest.mark.parametrize("antisymmetric", [True, False])
@@ -137,29 +140,51 @@ def test_a_bad_number_does_not_pass_for_a_good_one():
 
 
 PROGRAM = """
+import condense
+import numpy as np
 from condense import unrolled
+condense.simulate(1.0, 0.0, widths=5, seeds=0, data=(np.array([[0.5]]), np.array([1.0])))
 kernels = unrolled.kernels(1, 1, 0.0)
-print(unrolled._folder(), sum(kernels.predict.stats.cache_hits.values()))
+print(unrolled._folder(), len(kernels.predict.signatures), sum(kernels.predict.stats.cache_hits.values()))
 """
 
 
-@pytest.mark.parametrize("writable", [True, False])
-def test_kernels_are_kept_where_something_can_be_kept(tmp_path, writable):
-    cache = tmp_path / "cache"
-    cache.touch() if not writable else cache.mkdir()
+def kept(tmp_path, cache):
+    """Return the folder that a process keeps kernels in, the kernels it has, and how many it found there."""
     environment = {**os.environ, "XDG_CACHE_HOME": str(cache), "TMPDIR": str(tmp_path)}
     done = subprocess.run([sys.executable, "-c", PROGRAM], env=environment, capture_output=True, text=True, check=True)
-    folder = done.stdout.split()[0]
-    assert (folder == str(cache / "condense")) is writable
-    assert folder.startswith(str(tmp_path))
-    if writable:
-        [kept] = (cache / "condense").glob("*.py")
-        kept.write_text("damaged")
-        subprocess.run([sys.executable, "-c", PROGRAM], env=environment, check=True, stdout=subprocess.DEVNULL)
-        assert "Written by condense" in kept.read_text()
+    folder, compiled, found = done.stdout.split()
+    return folder, int(compiled), int(found)
+
+
+def test_kernels_are_kept_for_the_next_process_and_a_damaged_source_is_mended(tmp_path):
+    folder = str(tmp_path / "condense")
+    assert kept(tmp_path, tmp_path) == (folder, 1, 0)
+    assert kept(tmp_path, tmp_path) == (folder, 1, 1)
+    [source] = (tmp_path / "condense").glob("*.py")
+    source.write_text("damaged")
+    assert kept(tmp_path, tmp_path)[:2] == (folder, 1)
+    assert "Written by condense" in source.read_text()
+
+
+def test_where_nothing_can_be_kept_kernels_are_compiled_for_the_process(tmp_path):
+    (tmp_path / "cache").touch()
+    folder, compiled, found = kept(tmp_path, tmp_path / "cache")
+    assert folder.startswith(str(tmp_path / "condense"))
+    assert (compiled, found) == (1, 0)
+    assert not os.path.exists(folder)
+
+
+def test_the_pace_is_that_of_the_reference():
+    fused = network()
+    here, expected = fused.stage(away(fused)), fused.reference(away(fused))
+    v = 0.05 * random(here.outputs.shape, 0)
+    for one, two in zip(here.pace(v), expected.pace(v), strict=True):
+        for x, y in zip(one, two, strict=True):
+            agree(x, y)
 
 
 def test_the_draw_is_shared_by_runs_of_one_seed():
     fused = network(points=[(0.7, 0.0), (1.0, 0.0), (1.3, 0.2)], seeds=(4, 9))
     assert len(fused.drawn[0]) == 2
-    assert replace(fused, compiled=False).parameters(fused.rest)[0].shape[0] == 6
+    assert fused.parameters(fused.rest)[0].shape[0] == 6
