@@ -149,7 +149,13 @@ def _threaded(tasks: int, neurons: int, kernel: Callable[..., None], arguments: 
         kernel(0, tasks, *arguments)
         return
     marks = [tasks * k // threads for k in range(threads + 1)]
-    with ThreadPoolExecutor(threads) as pool:
-        shares = [pool.submit(kernel, *span, *arguments) for span in pairwise(marks)]
+    first, *others = pairwise(marks)
+    shares = [_pool(threads - 1).submit(kernel, *span, *arguments) for span in others]
+    kernel(*first, *arguments)
     for share in shares:
         share.result()
+
+
+@functools.cache
+def _pool(threads: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(threads)
