@@ -21,7 +21,8 @@ LEAK = LEAKS["leaky_relu"]
 
 def relu(z: Tensor) -> tuple[Tensor, Tensor]:
     """s = max(z, 0), with s'(0) = 0."""
-    return z.clamp(min=0), (z > 0).to(z.dtype)
+    h = z.clamp(min=0)
+    return h, h.sign()
 
 
 def leaky_relu(z: Tensor) -> tuple[Tensor, Tensor]:
