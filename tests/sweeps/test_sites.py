@@ -1,0 +1,51 @@
+"""How many workers a machine gets."""
+
+import pytest
+
+from sweeps.order import Order
+from sweeps.sites import local
+from sweeps.sites.local import WORTH, Local
+
+
+@pytest.fixture(autouse=True)
+def machine(monkeypatch):
+    """Sixteen cores, 64 GB, no GPU."""
+    monkeypatch.setattr(local, "_cores", lambda: 16)
+    monkeypatch.setattr(local, "_memory", lambda: 64e9)
+    monkeypatch.setattr(local, "_gpus", list)
+
+
+def orders(count, cost=10 * WORTH, memory_gb=1.0):
+    return [Order(str(k), (), {}, ("a",), cost, memory_gb) for k in range(count)]
+
+
+@pytest.mark.parametrize(
+    ("options", "todo", "workers"),
+    [
+        ({}, orders(100), 16),
+        ({}, orders(3), 3),  # one pack at most for each
+        ({}, orders(100, cost=0.1 * WORTH), 10),  # each has seconds to compute
+        ({}, orders(100, memory_gb=8.0), 4),  # their largest runs fit into half of the memory
+        ({}, orders(100, memory_gb=100.0), 1),
+        ({"mem_gb": 16.0}, orders(100), 2),
+        ({"cpus_per_task": 4}, orders(100), 4),
+        ({"workers": 5}, orders(100), 5),
+        ({}, orders(100, memory_gb=0.0), 1),  # nothing is known of their memory
+    ],
+)
+def test_workers_are_as_many_as_cores_jobs_work_and_memory_allow(options, todo, workers):
+    site = Local(**options).fitted(todo)
+    assert len(site.packs(todo)) == site.at_once == workers
+    if not options:
+        assert site.memory_gb == pytest.approx(0.9 * 64 / workers)
+
+
+def test_a_gpu_has_one_worker(monkeypatch):
+    monkeypatch.setattr(local, "_gpus", lambda: ["0", "1"])
+    assert Local().fitted(orders(100)).at_once == 2
+
+
+def test_what_is_submitted_next_is_fitted_anew():
+    assert Local().sharing(3).at_once == 3
+    assert Local(workers=2).sharing(3).at_once == 2
+    assert Local().workers is None
