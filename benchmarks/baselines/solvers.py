@@ -65,7 +65,7 @@ def scipy_flow(case: Case, budget: float = math.inf, method: str = "RK45", toler
 
     event.terminal = True  # type: ignore[attr-defined]
     try:
-        found = solve_ivp(  # type: ignore[call-overload]
+        found = solve_ivp(
             lambda _, flat: flow.velocity(flat),
             (0.0, END),
             case.start.ravel(),
