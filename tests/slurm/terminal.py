@@ -51,7 +51,7 @@ def visit(m):
 
 
 def gate(z):
-    visit(z.shape[-1] // 2)
+    visit(z.shape[-1])
     return torch.tanh(z)
 
 
@@ -212,8 +212,9 @@ class Terminal:
         return steps
 
     def calls(self) -> Counter[int]:
-        """Return how often processes, by pid, called the activation of wide networks."""
-        return Counter(map(int, (self.folder / "calls").read_text().split()))
+        """Return how often processes, by pid, evaluated wide networks: each time the activation of both copies."""
+        called = Counter(map(int, (self.folder / "calls").read_text().split()))
+        return Counter({pid: count // 2 for pid, count in called.items()})
 
     def tool(self, name: str, script: str) -> None:
         """Put a script in place of a program, which is "$real" to it."""
