@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from condense.batched import Batched, shared
-from condense.networks.base import Gauge, Theta, norms
+from condense.networks.base import Gauge, Theta
 from condense.unrolled import CHUNK, Kernels, kernels
 
 if TYPE_CHECKING:
@@ -59,10 +59,9 @@ class FusedStage(Batched):
         none = network.kappa.new_zeros(len(runs))
         start = cls(network, none, none, (none, none), runs, torch.zeros_like(runs), store)
         if displacement is not None:
-            m = network.drawn[1].shape[-1]
             for slots, block in zip(store, displacement, strict=True):
                 slots[0] = block
-            start = replace(start, change=norms(tuple(block[..., :m] for block in displacement)))
+            start = replace(start, change=network.change(displacement))
         here = start.predict(start._nothing)
         return replace(start, outputs=here.outputs, kernel=here.kernel)
 
@@ -115,7 +114,7 @@ class FusedStage(Batched):
     def _pass(self, kernel: Callable[..., None], *pulls: Tensor) -> Tensor:
         """Make a pass with some pullbacks, and return its sums, (R, parts, sums)."""
         network = self.network
-        m, n = network.drawn[1].shape[-1], len(network.inputs)
+        m, n = network.width, len(network.inputs)
         parts = network.copies * -(-m // CHUNK)
         runs = len(self.place)
         factors = [factor.contiguous().numpy() for v in pulls for factor in network.pull(v)]

@@ -16,6 +16,7 @@ from condense import activations
 from condense.batched import Batched, shared
 from condense.data import Dataset
 from condense.networks.base import LinearStage, OfNeurons, Run, Stage, Theta, column, norms, numpy_stream
+from condense.networks.fused import FusedStage
 from condense.span import span_basis
 from condense.unrolled import LEAKS, unrollable
 
@@ -110,6 +111,11 @@ class TwoLayer(Batched, OfNeurons):
         return self.kappa / (self.betas[0] * self.betas[1])
 
     @property
+    def width(self) -> int:
+        """m, the neurons of one copy."""
+        return self.drawn[1].shape[-1]
+
+    @property
     def homogeneous(self) -> bool:
         """Whether beta2 drops out."""
         return self.activation in activations.HOMOGENEOUS
@@ -118,7 +124,7 @@ class TwoLayer(Batched, OfNeurons):
     def rest(self) -> Theta:
         """The displacement zero, w of shape (R, r, copies m) and a of shape (R, copies m)."""
         w, a = self.drawn
-        runs, neurons = len(self.draw), self.copies * a.shape[-1]
+        runs, neurons = len(self.draw), self.copies * self.width
         return w.new_zeros(runs, w.shape[1], neurons), a.new_zeros(runs, neurons)
 
     def parameters(self, displacement: Theta) -> Theta:
@@ -153,8 +159,6 @@ class TwoLayer(Batched, OfNeurons):
         With the kernel, where compiled kernels are made for the network, it is a stage that steps by them.
         """
         if kernel and self.leak is not None:
-            from condense.networks.fused import FusedStage  # numba takes a third of a second to import
-
             return FusedStage.at(self, displacement)
         return self.reference(displacement, kernel)
 
@@ -190,7 +194,7 @@ class TwoLayer(Batched, OfNeurons):
 
     def tiles(self, whole: bool = False) -> Iterator[Tile]:
         """Return the neurons in tiles of about TILE features, or of a whole copy."""
-        m = self.drawn[1].shape[-1]
+        m = self.width
         size = m if whole else max(256, TILE // (len(self.draw) * len(self.inputs)))
         for copy, start in product(range(self.copies), range(0, m, size)):
             stop = min(start + size, m)
@@ -205,8 +209,11 @@ class TwoLayer(Batched, OfNeurons):
 
     def relative_change(self, displacement: Theta) -> dict[str, Tensor]:
         """Return RD_w, RD_a and RD_theta of the first copy."""
-        m = self.drawn[1].shape[-1]
-        return self.relative(norms(tuple(block[..., :m] for block in displacement)))
+        return self.relative(self.change(displacement))
+
+    def change(self, displacement: Theta) -> Theta:
+        """Return |w - w(0)| and |a - a(0)| of the first copy."""
+        return norms(tuple(block[..., : self.width] for block in displacement))
 
     def relative(self, change: Theta) -> dict[str, Tensor]:
         """Return RD_w, RD_a and RD_theta from the changes |w - w(0)| and |a - a(0)| of the first copy."""
