@@ -101,6 +101,7 @@ class _Training:
 
     def steps(self) -> Iterator[Progress]:
         """Train the runs until all have ended, and tell the progress after every step."""
+        self.batch.problem.prepare()
         everyone = torch.arange(len(self.rows))
         state = self.state = self._timed(everyone, self._begin)
         while len(state.run):

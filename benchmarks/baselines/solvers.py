@@ -77,6 +77,8 @@ def scipy_flow(case: Case, budget: float = math.inf, method: str = "RK45", toler
         )
     except OutOfTimeError:
         return flow.outcome(flow.last, flow.events, "budget")
+    except ValueError:  # the implicit ones, of a matrix that is not finite
+        return flow.outcome(flow.last, flow.events, "failed")
     if found.status != 1:
         return flow.outcome(flow.last, flow.events, "failed")
     return flow.outcome(found.y_events[0][-1], flow.events, "converged")
