@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Iterator
 from itertools import product
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from condense import records, registry, schema
 from condense.batches import Wanted, batches
 from condense.data import Dataset
 from condense.networks import UserNetwork
+from condense.pack import Pack
 from condense.problem import Problem
 from condense.training import Row, Trainer
 
@@ -37,6 +39,8 @@ def simulate(
     data: str | schema.Data | Dataset | Arrays = "parabola",
     flow: str | schema.Exponential | schema.Descent | schema.Adam = "exponential",
     measure: schema.Measure | None = None,
+    snapshots: schema.Snapshots | None = None,
+    folder: str | Path | None = None,
     device: str = "cpu",
     dtype: str = "float64",
     compiled: bool = True,
@@ -54,6 +58,11 @@ def simulate(
         activation: of the two-layer network.
         data: a known data set, the path of an .npz or .csv, arrays (x, y), or a `Dataset`.
         flow: "exponential", "descent", "adam", or one of `schema.Exponential`, `Descent`, `Adam` with its options.
+        measure: the observables, and the rule that counts clusters.
+        snapshots: moments at which runs are measured on their way too (`condense.records.curves` of what comes back),
+            and whose weights are kept in `folder`.
+        folder: where records and snapshots are kept, as those of a sweep: `python -m analysis` draws what is in it, and
+            runs that are there are not computed again.
         compiled: step by compiled kernels where they are made for the network; False takes all steps by torch.
 
     Raises:
@@ -68,6 +77,7 @@ def simulate(
         "data": _data_config(data),
         "flow": _flow_config(flow),
         "measure": measure or schema.Measure(),
+        "snapshots": snapshots or schema.Snapshots(),
         "widths": _several(widths),
         "seeds": _several(seeds),
         "device": device,
@@ -82,8 +92,41 @@ def simulate(
         Problem.of(schema.Config(init=_init_config(place, antisymmetric), **config), dataset, user)  # type: ignore[arg-type]
         for place in places
     ]
-    table = records.frame(list(_rows(problems)))
+    if folder is None:
+        if snapshots and snapshots.weights:
+            raise ValueError("snapshots keep weights: give a folder for them, or snapshots.weights=False")
+        table = records.frame(list(_rows(problems)))
+    else:
+        table = _kept(problems, Path(folder))
     return table.sort_values(["gamma", "gamma_prime", "width", "seed"], ignore_index=True)
+
+
+def _kept(problems: list[Problem], folder: Path) -> pd.DataFrame:
+    """Compute the runs that a folder lacks, and return the records of all."""
+    folders = [folder / problem.config.init.folder for problem in problems]
+    for problem, job in zip(problems, folders, strict=True):
+        _check_folder(problem, job)
+    for failure in Pack(problems, folders).compute().values():
+        raise failure.error
+    tables = [records.read(job / records.FILE) for job in folders]
+    wanted = [key for problem in problems for key in problem.keys]
+    table = pd.concat(tables, ignore_index=True)
+    return table[table.key.isin(wanted)]
+
+
+def _check_folder(problem: Problem, job: Path) -> None:
+    """Refuse a folder with runs of another setting, or with runs that were looked at at other moments."""
+    if not (job / records.FILE).exists():
+        return
+    table, snapshots = records.read(job / records.FILE), problem.config.snapshots
+    if (table.setting != problem.setting).any():
+        raise ValueError(f"folder: {job} holds runs of another setting (network, data, flow, ...); give another folder")
+    curves = records.curves(table[table.key.isin(problem.keys)])
+    for steps, last in zip(curves.groupby("key").step.agg(set), curves.groupby("key").step.max(), strict=True):
+        if absent := set(snapshots.moments(int(last))) - steps:
+            raise ValueError(f"folder: the runs in {job} have no snapshot at step {min(absent)}; give another folder")
+    if snapshots and len(table[table.key.isin(problem.keys)]) and curves.empty:
+        raise ValueError(f"folder: the runs in {job} were made without snapshots; give another folder")
 
 
 def _rows(problems: list[Problem]) -> Iterator[Row]:

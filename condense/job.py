@@ -31,17 +31,15 @@ class Job:
     @property
     def name(self) -> str:
         """The folder name: "gamma=1,gamma_prime=0", "init=ntk", or "alpha=m,beta1=1,beta2=1"."""
-        init = self.config.init
-        if isinstance(init, schema.Plane):
-            return f"gamma={init.gamma:.12g},gamma_prime={init.gamma_prime:.12g}"
-        return f"init={init.name}" if isinstance(init, schema.Named) else str(init.name)
+        return str(self.config.init.folder)
 
     named_by = ("init", *(f"init.{key}" for key in ("gamma", "gamma_prime", "name", "alpha", "beta1", "beta2")))
 
     @property
     def settings(self) -> dict[str, Any]:
         """What all jobs of a sweep share, by dotted key: what differs from the defaults, the place left out."""
-        facts = {**identity.without_place(self.problem.facts), "measure": identity.delta(self.config.measure)}
+        watched = {name: identity.delta(getattr(self.config, name)) for name in ("measure", "snapshots")}
+        facts = {**identity.without_place(self.problem.facts), **watched}
         if self.config.data.path is None:
             facts["data"] = {"name": self.problem.data.name, **facts["data"]}
         return dict(_flat(facts))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from condense.flows.base import State
 from condense.networks.base import OfNeurons, Theta
 from condense.schema import Measure
 
-__all__ = ["Columns", "Observable", "clusters", "relative_change"]
+__all__ = ["Columns", "Observable", "alignment", "clusters", "relative_change", "unweighted"]
 
 Columns = dict[str, list[Any]]
 Observable = Callable[[State, Measure], Columns]
@@ -36,6 +37,43 @@ def clusters(state: State, measure: Measure) -> Columns:
     after, before = _neurons(network, state.displacement), _initial_covers(network, measure)
     rows = [_row(*pair, measure) for pair in zip(after, before, strict=True)]
     return {name: [row[name] for row in rows] for name in rows[0]}
+
+
+def unweighted(state: State, measure: Measure) -> Columns:
+    """Return how many directions and lines cover the active neurons if each counts alike; none without neurons."""
+    network = state.network
+    if not isinstance(network, OfNeurons):
+        return {}
+    counted = [
+        replace(each, amplitudes=np.ones_like(each.amplitudes)) for each in _neurons(network, state.displacement)
+    ]
+    found = [[len(cover) for cover in each.covers(measure)] for each in counted]
+    return {"clusters_unweighted": [count[0] for count in found], "lines_unweighted": [count[1] for count in found]}
+
+
+def alignment(state: State, measure: Measure) -> Columns:
+    """Return how the neurons lie to z = (1/n) sum_i y_i x_i, the direction in which small weights grow, and to sign(z).
+
+    `cosine_z` is the mean of |cos(w_k, z)| over the active neurons weighted by |a_k||w_k|, `cosine_z_unweighted` the
+    plain mean, `cosine_sign_z` and `cosine_sign_z_unweighted` the same to sign(z), where the first step of Adam goes;
+    `share_z` is |w z| / (|w| |z|) over all neurons. All in the span of the data; none without neurons.
+    """
+    network = state.network
+    if not isinstance(network, OfNeurons):
+        return {}
+    z = network.mean_input(state.targets)
+    columns: Columns = {"share_z": network.share_along(state.displacement, z).tolist()}
+    toward = {"z": network.in_span(z), "sign_z": network.in_span(z.sign())}
+    cosines: Columns = {name: [] for key in toward for name in (f"cosine_{key}", f"cosine_{key}_unweighted")}
+    for run, neurons in enumerate(_neurons(network, state.displacement)):
+        for key, direction in toward.items():
+            unit = direction[run].double().cpu().numpy()
+            cosine = np.abs(unit @ neurons.directions) / np.linalg.norm(unit)
+            total = neurons.amplitudes.sum()
+            weighted = float(cosine @ neurons.amplitudes / total) if total > 0 else math.nan
+            cosines[f"cosine_{key}"].append(weighted)
+            cosines[f"cosine_{key}_unweighted"].append(float(cosine.mean()) if cosine.size else math.nan)
+    return columns | cosines
 
 
 @dataclass(frozen=True)

@@ -86,6 +86,8 @@ class Pack:
         return True
 
     def _take(self, progress: Progress) -> None:
+        for run, snapshot in progress.snapshots:
+            snapshot.write(self._folders[run.job])
         for run, row in progress.ended:
             self._ledger.add(run, {**row, "attempt": self._attempt})
             del self._missing[run.job, run.key]

@@ -69,7 +69,14 @@ class Problem:
     @functools.cached_property
     def group(self) -> tuple[object, ...]:
         """What problems have in common whose runs can go through one batch: all but the place, widths and seeds."""
-        return self.setting, self.config.device, self.config.compiled, repr(self.config.measure), id(self.user)
+        return (
+            self.setting,
+            self.config.device,
+            self.config.compiled,
+            repr(self.config.measure),
+            repr(self.config.snapshots),
+            id(self.user),
+        )
 
     @functools.cached_property
     def fused(self) -> bool:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = ["COLUMNS", "FILE", "STATUSES", "RecordsError", "arrow", "empty", "frame", "frames", "held", "load", "read"]
-__all__ += ["relative_changes", "with_file", "write"]
+__all__ += ["curves", "relative_changes", "with_file", "write"]
 
 FILE = "runs.parquet"
 
@@ -85,6 +85,12 @@ COLUMNS: Mapping[str, str] = {
 }
 """The columns every records file has, in order, with their pandas dtypes; a user's network adds rd_<block>."""
 
+CURVE = "curve"
+"""A column of runs that were looked at on their way: what was measured, a struct a moment. See `curves`."""
+
+MEASURED = tuple(COLUMNS)[tuple(COLUMNS).index("rd_w") : tuple(COLUMNS).index("version")]
+"""The columns that say how a run ended, not which it was."""
+
 NEEDED = ("key", "gamma", "gamma_prime", "width", "seed", "status", "converged")
 """Without these a file holds no records; a column that came later is missing in older files."""
 
@@ -95,6 +101,7 @@ _MISSING: Mapping[str, object] = {
     "boolean": None,
     "int64": 0,
     "bool": False,
+    "object": None,
 }
 
 
@@ -116,7 +123,7 @@ def frame(rows: list[dict[str, object]]) -> pd.DataFrame:
     import pandas as pd
 
     extra = dict.fromkeys(name for row in rows for name in row if name not in COLUMNS)
-    kinds: dict[str, Any] = {**COLUMNS, **dict.fromkeys(extra, "float64")}
+    kinds: dict[str, Any] = {**COLUMNS, **{name: "object" if name == CURVE else "float64" for name in extra}}
     return pd.DataFrame(
         {
             name: pd.Series(
@@ -139,6 +146,25 @@ def empty() -> pd.DataFrame:
 def arrow(rows: list[dict[str, object]]) -> pa.Table:
     """Return rows as a table of pyarrow: converted once, it is cut into the parts of many files for little."""
     return pa.Table.from_pandas(frame(rows), preserve_index=False)
+
+
+def curves(runs: pd.DataFrame) -> pd.DataFrame:
+    """Return what was measured of runs on their way, a row a moment, with the columns that say which run it was.
+
+    Steps, times and mean square residuals are those of the moment; runs that were not looked at have no rows.
+    """
+    import pandas as pd
+
+    if CURVE not in runs:
+        return pd.DataFrame(columns=["key", "step", "time", "mse"])
+    looked = runs[runs[CURVE].notna()]
+    which = [name for name in COLUMNS if name in looked and name not in MEASURED]
+    rows = [
+        {**about, **moment}
+        for about, curve in zip(looked[which].to_dict("records"), looked[CURVE], strict=True)
+        for moment in curve
+    ]
+    return pd.DataFrame(rows, columns=None if rows else [*which, "step", "time", "mse"])
 
 
 def write(table: pd.DataFrame | pa.Table, path: Path) -> None:

@@ -24,6 +24,8 @@ REGISTRY: Mapping[str, Mapping[str, str]] = {
     "observable": {
         "relative_change": "condense.observables.relative_change",
         "clusters": "condense.observables.clusters",
+        "unweighted": "condense.observables.unweighted",
+        "alignment": "condense.observables.alignment",
     },
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import json
 import time
 import traceback
 import warnings
@@ -16,14 +17,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from condense import checkpoint, estimate, registry
+from condense import checkpoint, estimate, registry, snapshots
 from condense.batches import Batch, Wanted
-from condense.checkpoint import Checkpoint, CheckpointError
+from condense.checkpoint import Arrays, Checkpoint, CheckpointError
 from condense.flows.base import STATUS_CODES, Flow, State
 from condense.networks import Functional, Network, Run, TwoLayer
 from condense.plane import Scales
 from condense.problem import Problem
+from condense.records import CURVE
 from condense.schema import Measure
+from condense.snapshots import Moments, Snapshot
 
 __all__ = ["Failure", "Progress", "Row", "Trainer", "stack"]
 
@@ -44,9 +47,10 @@ class Failure:
 
 @dataclass(frozen=True)
 class Progress:
-    """What came of a step: the runs that ended in it with their rows, or the one that failed."""
+    """What came of a step: the runs that ended in it with their rows, or the one that failed; the snapshots taken."""
 
     ended: Sequence[tuple[Wanted, Row]] = ()
+    snapshots: Sequence[tuple[Wanted, Snapshot]] = ()
     failed: Sequence[tuple[Wanted, Failure]] = ()
 
 
@@ -98,12 +102,18 @@ class _Training:
         self.rows = [run.problem.row(run.width, run.seed) for run in batch.runs]
         self.seconds: NDArray[np.float64] = np.zeros(len(batch.runs))
         self.state: State | None = None
+        config = batch.problem.config
+        self.moments = Moments(config.snapshots, config.flow.max_steps) if config.snapshots else None
+        self.curves: list[list[Row]] = [[] for _ in batch.runs]  # of each run what was measured on its way
+        self.first = torch.empty(0)  # mean square residual of each run at the start
 
     def steps(self) -> Iterator[Progress]:
         """Train the runs until all have ended, and tell the progress after every step."""
         self.batch.problem.prepare()
         everyone = torch.arange(len(self.rows))
         state = self.state = self._timed(everyone, self._begin)
+        if self.moments and not state.steps.any():
+            yield Progress(snapshots=self._look(state.select(~state.ended)))
         while len(state.run):
             ended = state.ended
             if ended.any():
@@ -112,7 +122,7 @@ class _Training:
                 yield progress
             else:
                 state = self.state = self._timed(state.run, partial(self.flow.step, state))
-                yield Progress()
+                yield Progress(snapshots=self._look_if_due(state) if self.moments else ())
 
     def rest(self) -> Batch:
         """Return the runs that have not ended, to go on from where they are."""
@@ -124,6 +134,8 @@ class _Training:
         if not state.steps.any():
             return left
         arrays = checkpoint.arrays({**state.saved, "seconds": torch.as_tensor(self.seconds[places])})
+        if self.moments:
+            arrays[CURVE] = np.array([json.dumps(self.curves[place]) for place in places])
         return replace(left, source=Checkpoint(left.keys, (), lambda: arrays))
 
     def _begin(self) -> State:
@@ -132,6 +144,7 @@ class _Training:
         network = stack(problem, runs)
         targets = torch.as_tensor(problem.data.y, dtype=network.kappa.dtype, device=network.kappa.device)
         state = self.flow.start(network, targets)
+        self.first = state.mse
         for row, mse in zip(self.rows, state.mse.tolist(), strict=True):
             row["mse_initial"] = mse
         return self._resume(state, self.batch.source) if self.batch.source else state
@@ -139,22 +152,66 @@ class _Training:
     def _resume(self, start: State, source: Checkpoint) -> State:
         like = {**start.saved, "seconds": torch.as_tensor(self.seconds)}
         try:
-            saved = checkpoint.restored(like, source.of(self.batch.keys))
+            values = source.of(self.batch.keys)
+            saved = checkpoint.restored(like, values)
+            if self.moments:
+                self._restore_curves(values, self.moments)
         except CheckpointError as error:
             warnings.warn(f"{error}; {len(self.rows)} runs start anew", stacklevel=2)
             return start
         self.seconds = saved.pop("seconds").numpy()
         return self.flow.resume(start, saved)
 
+    def _restore_curves(self, values: Arrays, moments: Moments) -> None:
+        if CURVE not in values:
+            raise CheckpointError("a checkpoint without what was measured on the way")
+        self.curves = [json.loads(str(text)) for text in values[CURVE]]
+        for run, curve in enumerate(self.curves):
+            moments.restore(run, min(moment["mse"] for moment in curve) / curve[0]["mse"])
+
+    def _look_if_due(self, state: State) -> list[tuple[Wanted, Snapshot]]:
+        assert self.moments
+        due = self.moments.due(state, self.first[state.run]) & ~state.ended
+        return self._look(state.select(due)) if due.any() else []
+
+    def _look(self, state: State) -> list[tuple[Wanted, Snapshot]]:
+        """Measure runs at a moment, and return their snapshots."""
+        if not len(state.run):
+            return []
+        return self._note(state, self._measure(state), final=False)
+
+    def _measure(self, state: State) -> list[Row]:
+        return self._timed(state.run, partial(_measured, state, self.batch.problem.config.measure))
+
+    def _note(self, state: State, measured: list[Row], final: bool) -> list[tuple[Wanted, Snapshot]]:
+        """Add what was measured of runs at a moment to their curves, and return their snapshots."""
+        moment = {"step": state.steps.tolist(), "time": state.time.tolist(), "mse": state.mse.tolist()}
+        for number, (place, columns) in enumerate(zip(state.run.tolist(), measured, strict=True)):
+            changing = {name: value for name, value in columns.items() if not name.endswith(("_initial", "_sup"))}
+            self.curves[place].append({**{name: values[number] for name, values in moment.items()}, **changing})
+        return self._timed(state.run, partial(self._snapshots, state, final))
+
+    def _snapshots(self, state: State, final: bool) -> list[tuple[Wanted, Snapshot]]:
+        """Return the snapshots of the runs whose weights are kept."""
+        problem, runs = self.batch.problem, [self.batch.runs[place] for place in state.run.tolist()]
+        kept = [number for number, run in enumerate(runs) if problem.config.snapshots.keeps(run.width, run.seed)]
+        if not kept:
+            return []
+        chosen = state.select(torch.tensor(kept))
+        found = zip(kept, snapshots.taken(chosen, final), snapshots.outputs_on_grid(chosen, problem.data), strict=True)
+        return [
+            (run, Snapshot(run.width, run.seed, arrays["step"], {"key": run.key, **arrays, **on_grid}))
+            for run, arrays, on_grid in ((runs[number], arrays, on_grid) for number, arrays, on_grid in found)
+        ]
+
     def _end(self, state: State) -> Progress:
-        columns = self._timed(state.run, partial(_columns, state, self.batch.problem.config.measure))
-        places = state.run.tolist()
-        return Progress(
-            [
-                (self.batch.runs[place], {**self.rows[place], **each, "wall_seconds": float(self.seconds[place])})
-                for place, each in zip(places, columns, strict=True)
-            ]
-        )
+        measured = self._measure(state)
+        looks = self._note(state, measured, final=True) if self.moments else []
+        ended = []
+        for place, end, columns in zip(state.run.tolist(), _ends(state), measured, strict=True):
+            row = {**self.rows[place], **end, **columns, "wall_seconds": float(self.seconds[place])}
+            ended.append((self.batch.runs[place], {**row, CURVE: self.curves[place]} if self.moments else row))
+        return Progress(ended, looks)
 
     def _timed(self, runs: Tensor, action: Callable[[], T]) -> T:
         """Do something for these runs and note the time, to each its share."""
@@ -183,9 +240,8 @@ def _flow(problem: Problem) -> Flow[Any]:
     return registry.resolve("flow", problem.config.flow.name)(problem.config.flow)  # type: ignore[no-any-return]
 
 
-@torch.no_grad()
-def _columns(state: State, measure: Measure) -> list[Row]:
-    """Return what is measured of ended runs, a row each."""
+def _ends(state: State) -> list[Row]:
+    """Return how ended runs ended, a row each."""
     statuses = [_STATUS[code] for code in state.status.tolist()]
     columns: dict[str, list[Any]] = {
         "mse_final": state.mse.tolist(),
@@ -195,9 +251,17 @@ def _columns(state: State, measure: Measure) -> list[Row]:
         "time": state.time.tolist(),
         "torch": [torch.__version__] * len(statuses),
     }
+    return [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
+
+
+@torch.no_grad()
+def _measured(state: State, measure: Measure) -> list[Row]:
+    """Return the columns of the observables, a row a run."""
+    columns: dict[str, list[Any]] = {}
     for name in measure.observables:
         columns |= registry.resolve("observable", name, "measure.observables")(state, measure)
-    return [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
+    rows = [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
+    return rows or [{} for _ in range(len(state.run))]
 
 
 def _out_of_memory(error: Exception) -> bool:

@@ -28,11 +28,13 @@ GIVE_UP = 40
 WALL = 1e-9
 """A run whose trials are not finite even at this share of the time it has come is called nonfinite."""
 
-LANDING = 0.98
-"""A run has landed when its mean square residual lies between this share of the stop and the stop."""
+LANDING = 0.02
+"""A run has landed when its mean square residual lies below the stop by at most this share of the stop or, if that is
+less, of what it was to fall."""
 
 LANDED = 1e-6
-"""An error of the logarithm of the mean square residual, far within what `LANDING` allows."""
+"""An error of the logarithm of the mean square residual, far within what `LANDING` allows unless less than a thousandth
+is to fall."""
 
 NEWTON = 60
 """Steps of Newton's at most that look for the time of landing; a few are enough."""
@@ -110,7 +112,8 @@ class ExponentialFlow(Flow[schema.Exponential]):
         fastest = torch.stack(rates).nan_to_num(0.0).amax(dim=0)
         dt = torch.where(fastest > 0, 0.01 / fastest, 1.0)
         failures = torch.zeros_like(state.steps)
-        return replace(state, memory={"dt": dt, "failures": failures})
+        landed = state.stop - LANDING * torch.minimum(state.stop, (state.mse - state.stop).clamp(min=0))
+        return replace(state, memory={"dt": dt, "failures": failures, "landed": landed})
 
     def attempt(self, state: State) -> State:
         """Try a step of every run: accept it, reject it, or shorten it to land on the stop."""
@@ -123,18 +126,20 @@ class ExponentialFlow(Flow[schema.Exponential]):
         running = state.status == RUNNING
         good = (trial.error <= 1) & running
         below = mean_square(trial.stage.outputs - state.targets)
-        overshot = good & (below < LANDING * state.stop)
+        landed = state.memory["landed"]
+        overshot = good & (below < landed)
         accepted = good & ~overshot
         dt_next = dt * factor
         if overshot.any():
-            dt_next = torch.where(overshot, _time_to_stop(trial.modes, state.stop, below, dt), dt_next)
+            aim = (landed + state.stop) / 2
+            dt_next = torch.where(overshot, _time_to(aim, trial.modes, below, dt), dt_next)
         failures = torch.where(trial.error.isinf(), state.memory["failures"] + 1, 0)
         state = replace(
             state,
             stage=merge(accepted, trial.stage, state.stage),
             time=torch.where(accepted, state.time + dt, state.time),
             steps=state.steps + running,
-            memory={"dt": dt_next, "failures": failures},
+            memory={"dt": dt_next, "failures": failures, "landed": landed},
         )
         at_a_wall = trial.error.isinf() & (dt < WALL * state.time)
         state = state.end("nonfinite", at_a_wall | (failures >= GIVE_UP))
@@ -205,19 +210,18 @@ def _at_rounding(state: State) -> Tensor:
     return state.residual.abs().amax(dim=1) <= 4 * torch.finfo(size.dtype).eps * size
 
 
-def _time_to_stop(modes: Modes, stop: Tensor, reached: Tensor, dt: Tensor) -> Tensor:
-    """Return the time at which exp(-K~ t) e0, scaled to what the step really reached, falls to the stop.
+def _time_to(aim: Tensor, modes: Modes, reached: Tensor, dt: Tensor) -> Tensor:
+    """Return the time at which exp(-K~ t) e0, scaled to what the step really reached, falls to a mean square.
 
     The logarithm of the mean square is convex in t and falls, so that Newton's steps from 0 never pass the root; dt
     where there is none before. A run stops by its own test: its digits do not depend on its company in the batch.
     """
-    aim = ((1 + LANDING) / 2 * stop).log()
     bias = (reached / modes.mean_square(dt)).log().nan_to_num(0.0, 0.0, 0.0) / dt
     time = torch.zeros_like(dt)
     for _ in range(NEWTON):
         squares = (modes.residual * torch.exp(-modes.rates * time[:, None])).square()
         total = squares.sum(dim=1)
-        above = (total / squares.shape[1]).log() + bias * time - aim
+        above = (total / squares.shape[1]).log() + bias * time - aim.log()
         short = (above > LANDED) & (time < dt)
         if not short.any():
             break

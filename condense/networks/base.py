@@ -17,6 +17,7 @@ from typing import Any, NamedTuple, Protocol, Self
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from condense.plane import Scales
@@ -101,6 +102,10 @@ class Network(Protocol):
         """Names of the parameter blocks, input side first."""
 
     @property
+    def copies(self) -> int:
+        """Copies of all neurons whose difference is the output: 2 with antisymmetric initialisation."""
+
+    @property
     def kappa(self) -> Tensor:
         """kappa, shape (R,)."""
 
@@ -118,6 +123,12 @@ class Network(Protocol):
 
     def parameters(self, displacement: Theta) -> Theta:
         """Return theta."""
+
+    def weights(self, displacement: Theta) -> dict[str, Tensor]:
+        """Return what a picture of the networks needs, by name, runs on the leading axis: the blocks of theta first."""
+
+    def on(self, x: NDArray[np.float64]) -> Self | None:
+        """Return the networks on other inputs, (N, d), or None if they do not say what their outputs are there."""
 
     def stage(self, displacement: Theta | None = None, kernel: bool = True) -> Stage:
         """Return the networks linearised at theta, without a displacement at theta(0)."""
@@ -150,6 +161,18 @@ class OfNeurons(ABC):
     @abstractmethod
     def neurons(self, displacement: Theta) -> tuple[Tensor, Tensor, Tensor]:
         """Return directions (R, d, m), amplitudes (R, m) and which neurons are active (R, m)."""
+
+    @abstractmethod
+    def mean_input(self, targets: Tensor) -> Tensor:
+        """Return z = (1/n) sum_i y_i x_i, the bias among the inputs, shape (R, d), for y of shape (R, n)."""
+
+    @abstractmethod
+    def in_span(self, vectors: Tensor) -> Tensor:
+        """Return vectors of the input space, (R, d), in the coordinates of the span of the data, those of `neurons`."""
+
+    @abstractmethod
+    def share_along(self, displacement: Theta, vectors: Tensor) -> Tensor:
+        """Return |w v| / |w| over all neurons, in the span of the data, for unit vectors v along `vectors`, (R,)."""
 
     @abstractmethod
     def select(self, runs: Tensor) -> Self:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from condense.batched import Batched, shared
@@ -100,6 +101,14 @@ class Functional(Batched):
     def parameters(self, displacement: Theta) -> Theta:
         """Return theta."""
         return tuple(start + change for start, change in zip(self.drawn, displacement, strict=True))
+
+    def weights(self, displacement: Theta) -> dict[str, Tensor]:
+        """Return the blocks, each of shape (R, copies, ...)."""
+        return dict(zip(self.blocks, self.parameters(displacement), strict=True))
+
+    def on(self, x: NDArray[np.float64]) -> Functional:
+        """Return the networks on other inputs."""
+        return replace(self, inputs=torch.as_tensor(x).to(self.inputs))
 
     def _output(self, theta: Theta, betas: tuple[Tensor, ...]) -> Tensor:
         """Return f of one run, shape (n,), for blocks of shape (copies, ...)."""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from condense import activations
@@ -132,6 +133,21 @@ class TwoLayer(Batched, OfNeurons):
         w, a = zip(*(self._at(displacement, tile) for tile in self.tiles(whole=True)), strict=True)
         return torch.cat(w, dim=-1), torch.cat(a, dim=-1)
 
+    def weights(self, displacement: Theta) -> dict[str, Tensor]:
+        """Return w (R, neurons, r), a (R, neurons), which neurons are active, and the basis (R, d, r) if r < d."""
+        w, a = self.parameters(displacement)
+        found = {"w": w.mT, "a": a, "active": self.neurons(displacement)[2]}
+        reduced = w.shape[1] < len(self.basis)
+        return {**found, "basis": self.basis.expand(len(a), -1, -1)} if reduced else found
+
+    def on(self, x: NDArray[np.float64]) -> TwoLayer | None:
+        """Return the networks on other inputs; None where weights are not known outside the span of the data."""
+        d = len(self.basis)
+        if self.drawn[0].shape[1] < d:
+            return None
+        x = np.column_stack([x, np.ones(len(x))]) if x.shape[1] < d else x
+        return replace(self, inputs=torch.as_tensor(x).to(self.inputs), leak=None, notes={})
+
     def _at(self, displacement: Theta, tile: Tile) -> Theta:
         """Return (w, a) of a tile."""
         w, a = (self._of_runs(block[..., tile.drawn]) for block in self.drawn)
@@ -235,6 +251,29 @@ class TwoLayer(Batched, OfNeurons):
         found = [self._neurons(displacement, tile) for tile in self.tiles()]
         directions, amplitudes, active = (torch.cat(parts, dim=-1) for parts in zip(*found, strict=True))
         return directions, amplitudes, active
+
+    def mean_input(self, targets: Tensor) -> Tensor:
+        """Return z = (1/n) sum_i y_i x_i, shape (R, d)."""
+        z = targets @ self.inputs / len(self.inputs)
+        return z if self.lifted else z @ self.basis.T
+
+    def in_span(self, vectors: Tensor) -> Tensor:
+        """Return vectors of the input space in the basis of the span, shape (R, r)."""
+        return vectors @ self.basis
+
+    def share_along(self, displacement: Theta, vectors: Tensor) -> Tensor:
+        """Return |w v| / |w| over the neurons of all copies, in the span of the data, v along `vectors`."""
+        along = self.in_span(vectors)
+        along = along / along.norm(dim=1, keepdim=True)
+        parts = []
+        for tile in self.tiles():
+            w = self._at(displacement, tile)[0]
+            w = torch.matmul(self.basis.T, w) if self.lifted else w
+            part = torch.matmul(along[:, None], w)[:, 0]
+            parts.append(torch.stack([part.square().sum(dim=1), w.square().sum(dim=(1, 2))]))
+        along_it, whole = torch.stack(parts).sum(dim=0)
+        share: Tensor = (along_it / whole).sqrt()
+        return share
 
     def _neurons(self, displacement: Theta, tile: Tile) -> tuple[Tensor, Tensor, Tensor]:
         w, a = self._at(displacement, tile)

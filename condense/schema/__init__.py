@@ -8,6 +8,7 @@ from condense.schema.flow import Adam, Descent, Exponential, Flow
 from condense.schema.init import Named, Plane, SpelledOut
 from condense.schema.measure import Measure
 from condense.schema.network import Data, Network
+from condense.schema.snapshots import Snapshots
 
 __all__ = ["Adam", "Config", "Data", "Descent", "Exponential", "Flow", "Measure", "Named", "Network", "Plane"]
-__all__ += ["SpelledOut"]
+__all__ += ["Snapshots", "SpelledOut"]

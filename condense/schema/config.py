@@ -12,6 +12,7 @@ from condense.schema.flow import Adam, Descent, Exponential
 from condense.schema.init import Named, Plane, SpelledOut
 from condense.schema.measure import Measure
 from condense.schema.network import Data, Network
+from condense.schema.snapshots import Snapshots
 
 __all__ = ["Config"]
 
@@ -21,6 +22,7 @@ KINDS: Mapping[str, tuple[type, ...]] = {
     "data": (Data,),
     "flow": (Exponential, Descent, Adam),
     "measure": (Measure,),
+    "snapshots": (Snapshots,),
 }
 """The dataclasses behind every group."""
 
@@ -34,6 +36,7 @@ class Config:
     data: Data = field(default_factory=Data)
     flow: Any = field(default_factory=Exponential)
     measure: Measure = field(default_factory=Measure)
+    snapshots: Snapshots = field(default_factory=Snapshots)
     widths: list[int] = field(default_factory=lambda: [500, 1000, 2000, 4000])
     seeds: list[int] = field(default_factory=lambda: [0, 1, 2])
     device: str = "cpu"

@@ -29,6 +29,11 @@ class Plane:
         """Its name in the records."""
         return "plane"
 
+    @property
+    def folder(self) -> str:
+        """The folder of its records: "gamma=1,gamma_prime=0"."""
+        return f"gamma={self.gamma:.12g},gamma_prime={self.gamma_prime:.12g}"
+
     def resolve(self) -> Initialisation:
         """Return the place on the plane and the scales."""
         return plane.on_plane(self.gamma, self.gamma_prime)
@@ -45,6 +50,11 @@ class Named:
         if self.name not in plane.NAMED:
             guess = registry.nearest(self.name, plane.NAMED)
             refuse("init.name", self.name, f"one of {', '.join(plane.NAMED)}{guess}")
+
+    @property
+    def folder(self) -> str:
+        """The folder of its records: "init=ntk"."""
+        return f"init={self.name}"
 
     def resolve(self) -> Initialisation:
         """Return the place on the plane and the scales."""
@@ -68,6 +78,11 @@ class SpelledOut:
         """Its name in the records, the scales in it: two of them can share an asymptotic place."""
         scales = f"alpha={self.alpha},beta1={self.beta1},beta2={self.beta2}"
         return scales.replace("**", "^").replace("*", "").replace(" ", "")
+
+    @property
+    def folder(self) -> str:
+        """The folder of its records: "alpha=m,beta1=1,beta2=1"."""
+        return self.name
 
     def _laws(self) -> list[PowerLaw]:
         laws = []

@@ -1,0 +1,60 @@
+"""When a run is looked at on its way: `snapshots`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from condense.schema.checks import refuse, whole
+
+__all__ = ["Snapshots"]
+
+
+@dataclass
+class Snapshots:
+    """The moments of a run at which it is measured, besides its end, and whose weights are kept; none by default.
+
+    With any moment chosen, start and end are moments too. Of full-batch flows a step is an epoch.
+    """
+
+    steps: list[int] = field(default_factory=list)
+    losses: list[float] = field(default_factory=list)
+    per_decade: int = 0
+    weights: bool = True
+    widths: list[int] | None = None
+    seeds: list[int] | None = None
+
+    def __post_init__(self) -> None:
+        for key in ("steps", "widths", "seeds"):
+            values = getattr(self, key)
+            setattr(self, key, values and [whole(f"snapshots.{key}", value) for value in values])
+        if any(step < 0 for step in self.steps):
+            refuse("snapshots.steps", list(self.steps), "step numbers, 0 or above, such as [0,100,1000]")
+        self.losses = [float(share) for share in self.losses]
+        if not all(0 < share <= 1 for share in self.losses):
+            refuse(
+                "snapshots.losses", self.losses, "shares of the first mean square residual in (0, 1], such as [0.9,0.1]"
+            )
+        if self.per_decade < 0:
+            refuse("snapshots.per_decade", self.per_decade, "a number of moments a decade of steps, 0 for none")
+
+    def __bool__(self) -> bool:
+        """Whether any moment is chosen."""
+        return bool(self.steps or self.losses or self.per_decade)
+
+    def moments(self, most: int) -> list[int]:
+        """Return the step numbers up to `most` at which to look, the evenly spaced ones of their logarithm included.
+
+        >>> Snapshots(steps=[0, 7], per_decade=2).moments(100)
+        [0, 1, 3, 7, 10, 32, 100]
+        """
+        spaced: set[int] = set()
+        exponent = 0
+        while self.per_decade and (step := round(10 ** (exponent / self.per_decade))) <= most:
+            spaced.add(step)
+            exponent += 1
+        return sorted(spaced | {step for step in self.steps if step <= most})
+
+    def keeps(self, width: int, seed: int) -> bool:
+        """Whether the weights of the runs of a width and seed are kept."""
+        chosen = [(self.widths, width), (self.seeds, seed)]
+        return bool(self) and self.weights and all(values is None or value in values for values, value in chosen)

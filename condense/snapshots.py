@@ -1,0 +1,110 @@
+"""Runs on their way: at which moments to look at them, and what is kept of one moment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from condense import files, schema
+from condense.data import Dataset
+from condense.flows.base import State
+from condense.networks.base import Network
+
+__all__ = ["FOLDER", "Moments", "Snapshot", "outputs_on_grid", "taken"]
+
+FOLDER = "snapshots"
+"""The folder of snapshots below that of a job."""
+
+GRID = 401
+"""Points at which the output of a network of one input is kept, a quarter of the data's extent beyond them."""
+
+
+class Moments:
+    """The moments of the runs of a batch: chosen steps, and the first steps at or below chosen losses."""
+
+    def __init__(self, config: schema.Snapshots, most: int) -> None:
+        self._steps = torch.tensor(config.moments(most), dtype=torch.int64)
+        self._losses = torch.tensor(sorted(config.losses, reverse=True), dtype=torch.float64)
+        self._passed: dict[int, int] = {}
+
+    def due(self, state: State, first: Tensor) -> Tensor:
+        """Return which runs are at a moment, as a mask, given the mean square residual at which each began."""
+        due = torch.isin(state.steps, self._steps.to(state.steps.device))
+        if len(self._losses):
+            share = (state.mse / first).double().cpu()
+            passed = (share[:, None] <= self._losses).sum(dim=1)
+            for place, (run, count) in enumerate(zip(state.run.tolist(), passed.tolist(), strict=True)):
+                if count > self._passed.get(run, 0):
+                    due[place] = True
+                    self._passed[run] = count
+        return due
+
+    def restore(self, run: int, least: float) -> None:
+        """Let a run go on for which the least share of the first mean square residual was this so far."""
+        self._passed[run] = int((self._losses >= least).sum())
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """The weights of a run at a moment: arrays and numbers by name, as they are in its file."""
+
+    width: int
+    seed: int
+    step: int
+    arrays: Mapping[str, Any]
+
+    @property
+    def name(self) -> str:
+        """The name of its file."""
+        return f"width={self.width},seed={self.seed},step={self.step:09d}.npz"
+
+    def write(self, job: Path) -> None:
+        """Write it below the folder of a job, atomically and without pickle.
+
+        Raises:
+            OSError: there is no space left, say.
+        """
+        folder = job / FOLDER
+        folder.mkdir(parents=True, exist_ok=True)
+        with files.replacing(folder / self.name) as unfinished, unfinished.open("wb") as file:
+            np.savez(file, allow_pickle=False, **self.arrays)
+
+
+def taken(state: State, final: bool) -> list[dict[str, Any]]:
+    """Return what a snapshot of each run holds: its moment, its scales and its weights."""
+    network = state.network
+    numbers = {"step": state.steps, "time": state.time, "mse": state.mse, "kappa": network.kappa}
+    weights = {name: block.cpu().numpy() for name, block in network.weights(state.displacement).items()}
+    runs = len(state.run)
+    return [
+        {
+            **{name: values[run].item() for name, values in numbers.items()},
+            "final": final,
+            "copies": network.copies,
+            **{name: block[run] for name, block in weights.items()},
+        }
+        for run in range(runs)
+    ]
+
+
+def outputs_on_grid(state: State, data: Dataset) -> list[dict[str, NDArray[np.float64]]]:
+    """Return for each run the output on a grid and the data, if inputs are numbers; else nothing."""
+    runs = len(state.run)
+    if data.x.shape[1] != 1:
+        return [{} for _ in range(runs)]
+    low, high = data.x.min(), data.x.max()
+    margin = (high - low) / 4 or 1.0
+    grid = np.linspace(low - margin, high + margin, GRID)
+    network: Network | None = state.network.on(grid[:, None])
+    if network is None:
+        return [{} for _ in range(runs)]
+    outputs = network.stage(state.displacement, kernel=False).outputs.cpu().numpy()
+    about = {"x": grid, "data_x": data.x[:, 0], "data_y": data.y}
+    return [{**about, "f": outputs[run]} for run in range(runs)]
