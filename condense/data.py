@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import inspect
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +13,8 @@ from numpy.typing import NDArray
 
 from condense import registry, schema
 
-__all__ = ["Dataset", "digits", "load", "mnist", "parabola", "read_file"]
+__all__ = ["Dataset", "digits", "four_ramps", "load", "mnist", "parabola", "read_file", "sines_1d", "sines_3d"]
+__all__ += ["sines_5d", "two_ramps"]
 
 Array = NDArray[np.float64]
 
@@ -65,6 +67,44 @@ def parabola() -> Dataset:
     """Return the four points of Luo et al. 2021: x = -1/2, -1/6, 1/6, 1/2 and y = x^2."""
     x = np.array([-3.0, -1.0, 1.0, 3.0]) / 6
     return Dataset(x, x**2, "parabola")
+
+
+def two_ramps() -> Dataset:
+    """Return four points in [-1, 1] on y = .2 s(x - 1/3) + .2 s(-x - 1/3), s = ReLU: two neurons fit it."""
+    x = np.linspace(-1, 1, 4)
+    return Dataset(x, 0.2 * _ramp(x - 1 / 3) + 0.2 * _ramp(-x - 1 / 3), "two_ramps")
+
+
+def four_ramps(samples: int = 20) -> Dataset:
+    """Return even points in [-1, 1] on y = -s(x) + s(2 (x + .3)) - s(1.5 (x - .4)) + s(.5 (x - .8)), s = ReLU.
+
+    The target of arXiv 2504.09484; the number of its points is not known to us.
+    """
+    x = np.linspace(-1, 1, samples)
+    y = -_ramp(x) + _ramp(2 * (x + 0.3)) - _ramp(1.5 * (x - 0.4)) + _ramp(0.5 * (x - 0.8))
+    return Dataset(x, y, f"four_ramps{samples}")
+
+
+def sines_1d(samples: int = 40) -> Dataset:
+    """Return even points in [-1, 1.5] on y = sin 3x + sin(6x)/2 (arXiv 2105.11686)."""
+    x = np.linspace(-1, 1.5, samples)
+    return Dataset(x, np.sin(3 * x) + np.sin(6 * x) / 2, f"sines_1d{samples}")
+
+
+def sines_3d(samples: int = 80, seed: int = 0) -> Dataset:
+    """Return points uniform in [-4, 2]^3 with y = sum_k 4 sin(12 x_k + 1) (arXiv 2105.11686)."""
+    x = np.random.default_rng(seed).uniform(-4, 2, (samples, 3))
+    return Dataset(x, 4 * np.sin(12 * x + 1).sum(axis=1), f"sines_3d{samples}")
+
+
+def sines_5d(samples: int = 80, seed: int = 0) -> Dataset:
+    """Return points uniform in [-4, 2]^5 with y = sum_k 3.5 sin(5 x_k + 1) (arXiv 2105.11686)."""
+    x = np.random.default_rng(seed).uniform(-4, 2, (samples, 5))
+    return Dataset(x, 3.5 * np.sin(5 * x + 1).sum(axis=1), f"sines_5d{samples}")
+
+
+def _ramp(x: Array) -> Array:
+    return np.maximum(x, 0)
 
 
 def _balanced(x: Array, label: Array, samples: int, seed: int, name: str) -> Dataset:
@@ -145,8 +185,9 @@ def load(config: schema.Data) -> Dataset:
 @functools.lru_cache(maxsize=16)
 def _known(name: str, samples: int | None, seed: int) -> Dataset:
     draw = registry.resolve("data", name, "data.name")
-    options = {} if samples is None else {"samples": samples}
-    return draw() if name == "parabola" else draw(**options, seed=seed)  # type: ignore[no-any-return]
+    options = {"seed": seed} if samples is None else {"samples": samples, "seed": seed}
+    known = inspect.signature(draw).parameters
+    return draw(**{key: value for key, value in options.items() if key in known})  # type: ignore[no-any-return]
 
 
 @functools.lru_cache(maxsize=4)

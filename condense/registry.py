@@ -9,13 +9,15 @@ from typing import Any
 
 __all__ = ["REGISTRY", "check", "nearest", "resolve"]
 
+_DATA = ("parabola", "two_ramps", "four_ramps", "sines_1d", "sines_3d", "sines_5d", "digits", "mnist")
+
 REGISTRY: Mapping[str, Mapping[str, str]] = {
     "activation": {
         name: f"condense.activations.{name}"
         for name in ("relu", "leaky_relu", "tanh", "x_tanh", "x2_tanh", "sigmoid", "softplus", "gelu")
     },
     "network": {"two_layer": "condense.networks.two_layer.TwoLayer"},
-    "data": {name: f"condense.data.{name}" for name in ("parabola", "digits", "mnist")},
+    "data": {name: f"condense.data.{name}" for name in _DATA},
     "flow": {
         "exponential": "condense.flows.exponential.ExponentialFlow",
         "descent": "condense.flows.descent.DescentFlow",

@@ -10,6 +10,9 @@ from condense.schema.checks import known, refuse
 
 __all__ = ["Data", "Network"]
 
+WHOLE = ("parabola", "two_ramps")
+"""Data sets of so many points and no others."""
+
 
 @dataclass
 class Network:
@@ -32,7 +35,7 @@ class Network:
 
 @dataclass
 class Data:
-    """A data set by its name, or a user's .npz or .csv by its path; samples and seed draw the images."""
+    """A data set by its name, or a user's .npz or .csv by its path; samples and seed draw the points."""
 
     name: str = "parabola"
     path: str | None = None
@@ -43,6 +46,6 @@ class Data:
         known("data", self.name, "; data of your own comes by data.path=my.npz")
         if self.seed < 0:
             refuse("data.seed", self.seed, "an integer, 0 or above")
-        drawn = self.path is None and self.name != "parabola"
-        if self.samples is not None and not drawn:
-            refuse("data.samples", self.samples, "null, since all of this data is used; digits and mnist are drawn")
+        sampled = self.path is None and self.name not in WHOLE
+        if self.samples is not None and not sampled:
+            refuse("data.samples", self.samples, "null, since all of this data is used; sines_5d or mnist are drawn")
