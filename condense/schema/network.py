@@ -16,7 +16,10 @@ WHOLE = ("parabola", "two_ramps")
 
 @dataclass
 class Network:
-    """A network by its name, or a user's class by `_target_` with the arguments `kwargs`."""
+    """A network by its name, or a user's class by `_target_`, with the arguments `kwargs`.
+
+    Activation and bias are of the two-layer network alone.
+    """
 
     name: str = "two_layer"
     activation: str = "relu"
@@ -31,6 +34,14 @@ class Network:
         registry.check("activation", self.activation, "network.activation")
         if self.kwargs is not None and not isinstance(self.kwargs, dict):
             refuse("network.kwargs", self.kwargs, "arguments by name, such as 'network.kwargs={hidden: 3}'")
+        if self.name != "two_layer" and self.activation != "relu":
+            allowed = f"relu, to no effect, with network={self.name}; its layers have network.kwargs.activations"
+            refuse("network.activation", self.activation, allowed)
+
+    @property
+    def target(self) -> str | None:
+        """The name or the dotted path of a class given by `init` and `forward`, or None for two layers."""
+        return self._target_ or (None if self.name == "two_layer" else self.name)
 
 
 @dataclass
