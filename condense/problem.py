@@ -120,6 +120,7 @@ class Problem:
             "antisymmetric": init.antisymmetric,
             "network": self.facts["network"].get("_target_") or self.facts["network"]["name"],
             "activation": config.network.activation if self.user is None else "",
+            "keep": config.network.keep,
             "data": self.data.name,
             "flow": config.flow.name,
             "rtol": getattr(config.flow, "rtol", float("nan")),

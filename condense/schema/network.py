@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from condense import registry
-from condense.schema.checks import known, refuse
+from condense.schema.checks import between, known, refuse
 
 __all__ = ["Data", "Network"]
 
@@ -18,12 +18,13 @@ WHOLE = ("parabola", "two_ramps")
 class Network:
     """A network by its name, or a user's class by `_target_`, with the arguments `kwargs`.
 
-    Activation and bias are of the two-layer network alone.
+    Activation, bias and keep, the probability that dropout keeps a hidden neuron, are of the two-layer network alone.
     """
 
     name: str = "two_layer"
     activation: str = "relu"
     bias: bool = True
+    keep: float = 1.0
     _target_: str | None = None
     kwargs: Any = None
 
@@ -37,6 +38,9 @@ class Network:
         if self.name != "two_layer" and self.activation != "relu":
             allowed = f"relu, to no effect, with network={self.name}; its layers have network.kwargs.activations"
             refuse("network.activation", self.activation, allowed)
+        between("network.keep", self.keep, 0, 1)
+        if self.keep < 1 and self.target is not None:
+            refuse("network.keep", self.keep, f"1 with network {self.target}; only network=two_layer has dropout")
 
     @property
     def target(self) -> str | None:
