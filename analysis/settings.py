@@ -8,7 +8,7 @@ import pandas as pd
 
 __all__ = ["by_setting"]
 
-_TELLING = ["network", "activation", "data", "flow", "antisymmetric", "rtol", "dtype"]
+_TELLING = ["network", "activation", "keep", "data", "flow", "antisymmetric", "rtol", "dtype"]
 
 
 def by_setting(runs: pd.DataFrame) -> dict[str, pd.DataFrame]:

@@ -71,12 +71,12 @@ HOMOGENEOUS = frozenset({relu, leaky_relu})
 """Positively homogeneous activations: s(c z) = c s(z) for c > 0, so beta2 drops out of the normalised flow."""
 
 
-def get(name: str) -> Activation:
+def get(name: str, key: str = "network.activation") -> Activation:
     """Return the activation of a known name, or of a user's elementwise function given by its dotted path.
 
     A user's function maps a tensor to a tensor of the same shape; its derivative comes from torch.func.jvp.
     """
-    function = registry.resolve("activation", name, "network.activation")
+    function = registry.resolve("activation", name, key)
     if name in registry.REGISTRY["activation"]:
         return function  # type: ignore[no-any-return]
 

@@ -29,6 +29,10 @@ BLOCKS = {"exponential": 6.5, "descent": 5.5, "adam": 14.0}
 """Memory at the peak of a step, in sizes of all parameters."""
 
 
+DROPOUT = 2.5
+"""How many times longer a step is that takes its gradient from a sampled network."""
+
+
 def features(problem: Problem, width: int) -> int:
     """Return the numbers in the features of a run: copies x neurons x data points, or x parameters of a user's net."""
     neurons = width if problem.user is None else _parameters(problem, width)
@@ -46,6 +50,8 @@ def seconds(problem: Problem, width: int) -> float:
     dimension, neurons = _dimension(problem), problem.copies * width
     share = 1.0 if flow.name == "exponential" else 0.25
     step = 5e-4 + share * (2.7e-8 + 9e-10 * dimension) * size
+    if problem.config.network.keep < 1:
+        step *= DROPOUT
     if problem.fused:
         step = 1e-3 + 3e-10 * (len(problem.data.y) + 2) ** 2 * neurons
     each = 2e-7 if dimension == 2 else 1.5e-6 + 4e-8 * dimension
@@ -63,7 +69,7 @@ def memory_gb(problem: Problem, width: int, runs: int = 1) -> float:
     """Return about how much memory a batch of runs takes at its peak, the program and its data included.
 
     That is some copies of all parameters in a step, or when clusters are counted some numbers a neuron (float64, 34 in
-    two dimensions), and 12 kernels of n x n; for a user's network 12 Jacobians.
+    two dimensions), and 12 kernels of n x n; with dropout two masks; for a user's network 12 Jacobians.
     """
     x, data = problem.data.x, problem.config.data
     loaded = LOADING_GB.get(data.name, 0.0) if data.path is None else 0.0
@@ -83,7 +89,8 @@ def _bytes(problem: Problem, width: int) -> float:
     neurons, dimension = problem.copies * width, _dimension(problem)
     step = BLOCKS[problem.config.flow.name] * number * (dimension + 1) * neurons
     clusters = 8 * (4 * dimension + 26) * neurons if _counts_clusters(problem) else 0
-    return max(step + kernels, clusters)
+    masks = 2 * features(problem, width) if problem.config.network.keep < 1 else 0
+    return max(step + kernels + masks, clusters)
 
 
 def _dimension(problem: Problem) -> int:

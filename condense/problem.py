@@ -120,6 +120,7 @@ class Problem:
             "antisymmetric": init.antisymmetric,
             "network": self.facts["network"].get("_target_") or self.facts["network"]["name"],
             "activation": config.network.activation if self.user is None else "",
+            "keep": config.network.keep,
             "data": self.data.name,
             "flow": config.flow.name,
             "rtol": getattr(config.flow, "rtol", float("nan")),
@@ -169,16 +170,16 @@ _passed: set[str] = set()
 
 
 def _user_network(config: schema.Network) -> UserNetwork | None:
-    """Return the user's network of a config, one for all jobs of a grid, or None for a network of ours."""
-    if config._target_ is None:
+    """Return a network given by init and forward, one for all jobs of a grid, or None for the two-layer network."""
+    if config.target is None:
         return None
-    build = registry.resolve("network", config._target_, "network._target_")
+    build = registry.resolve("network", config.target, "network._target_")
     one = build, repr(config.kwargs)
     if one not in _built:
         try:
             _built[one] = build(**(config.kwargs or {}))
         except TypeError as error:
-            raise ValueError(f"network.kwargs = {config.kwargs!r} do not fit {config._target_}: {error}") from error
+            raise ValueError(f"network.kwargs = {config.kwargs!r} do not fit {config.target}: {error}") from error
     return _built[one]
 
 

@@ -47,6 +47,7 @@ COLUMNS: Mapping[str, str] = {
     "antisymmetric": "bool",
     "network": "str",
     "activation": "str",
+    "keep": "float64",  # probability that dropout keeps a neuron; 1 without dropout
     "data": "str",
     "flow": "str",
     "rtol": "float64",

@@ -16,7 +16,10 @@ REGISTRY: Mapping[str, Mapping[str, str]] = {
         name: f"condense.activations.{name}"
         for name in ("relu", "leaky_relu", "tanh", "x_tanh", "x2_tanh", "sigmoid", "softplus", "gelu")
     },
-    "network": {"two_layer": "condense.networks.two_layer.TwoLayer"},
+    "network": {
+        "two_layer": "condense.networks.two_layer.TwoLayer",
+        "residual": "condense.networks.residual.Residual",
+    },
     "data": {name: f"condense.data.{name}" for name in _DATA},
     "flow": {
         "exponential": "condense.flows.exponential.ExponentialFlow",

@@ -232,7 +232,7 @@ def stack(problem: Problem, runs: Sequence[Run]) -> Network:
     if problem.user is not None:
         return Functional.build(runs, problem.data, problem.user, **options)
     network = config.network
-    options |= {"activation": network.activation, "bias": network.bias, "compiled": problem.fused}
+    options |= {"activation": network.activation, "bias": network.bias, "compiled": problem.fused, "keep": network.keep}
     return TwoLayer.build(runs, problem.data, reduce=_flow(problem).rotation_invariant, **options)
 
 

@@ -284,6 +284,8 @@ def test_an_experiment_has_the_last_word_on_the_defaults(name, jobs, widths):
         (["network.name=mynet.Net"], "network.name = 'mynet.Net' is not known.*by network._target_=mymodule.Net"),
         (["network._target_=mynet.Raises"], "network Raises: RuntimeError at its first forward pass: out of luck"),
         (["network._target_=mynet.Net", "network.kwargs={hiden: 3}"], "network.kwargs = {'hiden': 3} do not fit mynet"),
+        (["network.keep=0.9"], "network.keep = 0.9 is not allowed: 1 under flow=exponential.*take flow=adam"),
+        (["network=residual"], "network.kwargs.inputs = 3, but the data have dimension 1: set network.kwargs.inputs=1"),
         (["init.gamma=400"], "init: at width 20 a scale is 0 or infinite in floating point"),
         (["flow.name=adam"], "flow.name = 'adam' is not allowed: 'exponential' with these options; .* flow=adam"),
         (["device=cuda:99"], "device = 'cuda:99': torch finds no CUDA device here"),

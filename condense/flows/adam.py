@@ -53,7 +53,8 @@ class AdamFlow(Flow[schema.Adam]):
         """Return dL/d(beta_l theta_l) = clock beta_l F_l e times the loss factor."""
         network = state.network
         factor = LOSS_FACTOR[self.config.loss]
-        velocity = state.stage.pullback(state.residual)
+        sample = state.sample
+        velocity = sample.pullback(sample.outputs - state.targets)
         return tuple(
             _per_run(factor * network.clock * beta, v) * v for beta, v in zip(network.betas, velocity, strict=True)
         )

@@ -71,6 +71,12 @@ class State(Batched):
         return mean_square(self.residual)
 
     @property
+    def sample(self) -> Stage:
+        """The stage whose gradient a step of descent follows: that of the sampled networks, if anything is random."""
+        network = self.network.sampled(self.steps)
+        return self.stage if network is self.network else network.stage(self.displacement, kernel=False)
+
+    @property
     def ended(self) -> Tensor:
         """Which runs have ended, shape (R,)."""
         return self.status != RUNNING

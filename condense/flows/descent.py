@@ -41,7 +41,8 @@ class DescentFlow(Flow[schema.Descent]):
     def attempt(self, state: State) -> State:
         """Take a step; under the halving rule, take it back if the loss rose."""
         dt, failures = state.memory["dt"], state.memory["failures"]
-        velocity = state.stage.pullback(dt[:, None] * state.residual)
+        sample = state.sample
+        velocity = sample.pullback(dt[:, None] * (sample.outputs - state.targets))
         displacement = tuple(x - dx for x, dx in zip(state.displacement, velocity, strict=True))
         stage = state.network.stage(displacement, kernel=self.needs_kernel)
         accepted = self._accept(state, stage.outputs)

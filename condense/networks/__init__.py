@@ -2,6 +2,7 @@
 
 from condense.networks.base import Network, Run, Stage, Theta
 from condense.networks.functional import Functional, UserNetwork
+from condense.networks.residual import Residual
 from condense.networks.two_layer import TwoLayer
 
-__all__ = ["Functional", "Network", "Run", "Stage", "Theta", "TwoLayer", "UserNetwork"]
+__all__ = ["Functional", "Network", "Residual", "Run", "Stage", "Theta", "TwoLayer", "UserNetwork"]

@@ -139,6 +139,9 @@ class Network(Protocol):
     def relative_change(self, displacement: Theta) -> dict[str, Tensor]:
         """Return RD = |theta - theta(0)| / |theta(0)| of every block and of all ("theta"), each of shape (R,)."""
 
+    def sampled(self, steps: Tensor) -> Self:
+        """Return the stack as step number `steps` (R,) of each run samples it, itself where nothing is random."""
+
     def select(self, runs: Tensor) -> Self:
         """Return the stack of these runs."""
 
@@ -222,16 +225,17 @@ def norms(theta: Theta) -> Theta:
     return tuple(torch.linalg.vector_norm(block.flatten(1), dim=1) for block in theta)
 
 
-def _entropy(seed: int, neurons: int, stream: int) -> np.random.SeedSequence:
-    return np.random.SeedSequence([seed, neurons, stream])
+def _entropy(seed: int, neurons: int, stream: int, *step: int) -> np.random.SeedSequence:
+    return np.random.SeedSequence([seed, neurons, stream], spawn_key=step)
 
 
-def numpy_stream(seed: int, neurons: int, stream: int) -> np.random.Generator:
+def numpy_stream(seed: int, neurons: int, stream: int, *step: int) -> np.random.Generator:
     """Return the generator of a draw; it depends on nothing but seed and width, whatever the plane point or batch.
 
-    Different (seed, neurons, stream) give independent streams, none a prefix of another.
+    What is drawn anew in every step gives the step too. Different arguments give independent streams, none a prefix
+    of another.
     """
-    return np.random.default_rng(_entropy(seed, neurons, stream))
+    return np.random.default_rng(_entropy(seed, neurons, stream, *step))
 
 
 def torch_stream(seed: int, neurons: int) -> torch.Generator:

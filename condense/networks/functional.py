@@ -119,6 +119,10 @@ class Functional(Batched):
 
         return copy(0) - copy(1) if self.copies == 2 else copy(0)
 
+    def sampled(self, steps: Tensor) -> Functional:
+        """Return itself: nothing in it is random."""
+        return self
+
     def outputs(self, displacement: Theta) -> Tensor:
         """Return f, shape (R, n)."""
         return torch.func.vmap(self._output)(self.parameters(displacement), self.betas)

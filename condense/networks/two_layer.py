@@ -29,6 +29,9 @@ KEPT = 2**20
 TILE = 2**17
 """Numbers in a tile of features, so that a tile stays in the cache."""
 
+MASKS = 4
+"""The stream of random numbers that dropout draws from; those of the weights are 0 to 3."""
+
 
 class Tile(NamedTuple):
     """Some neurons of one copy."""
@@ -47,6 +50,10 @@ class TwoLayer(Batched, OfNeurons):
     outside never moves and enters |w(0)| alone, through `outside`. Antisymmetric initialisation is a second copy of
     all neurons with -a: f(0) = 0, kappa = m^-gamma with m the width of one copy. RD is over the first copy. Runs of
     one seed share one draw: S draws of one copy, and `draw` says which is whose.
+
+    With dropout (keep < 1) the gradient of a step is that of a `sampled` network: every neuron counts with
+    probability `keep`, for each data point by itself, and then 1 / keep times, so that f is right on average. All that
+    is measured is measured without.
     """
 
     kappa: Tensor
@@ -62,6 +69,9 @@ class TwoLayer(Batched, OfNeurons):
     copies: int = shared()
     lifted: bool = shared()  # w carries all d dimensions, the part outside the span included
     leak: float | None = shared()  # of s(z) = max(z, leak z) if it steps by compiled kernels
+    seeds: tuple[int, ...] = shared()  # of the S draws
+    keep: float = shared(default=1.0)
+    kept: Tensor | None = None  # of a sampled network, (R, n, copies m): which neurons count
     notes: dict[Any, Any] = shared(default_factory=dict)
 
     blocks = ("w", "a")
@@ -77,6 +87,7 @@ class TwoLayer(Batched, OfNeurons):
         antisymmetric: bool = True,
         reduce: bool = True,
         compiled: bool = True,
+        keep: float = 1.0,
         device: str = "cpu",
         dtype: torch.dtype = torch.float64,
     ) -> TwoLayer:
@@ -89,7 +100,8 @@ class TwoLayer(Batched, OfNeurons):
         drawn = tuple(_stacked(block).to(device=device, dtype=dtype) for block in (w, a))
         lengths = norms(drawn)
         inputs = torch.as_tensor(x @ basis if reduce else x, dtype=dtype, device=device)
-        fused = compiled and device == "cpu" and dtype == torch.float64 and unrollable(*inputs.shape)
+        plain = keep == 1 and device == "cpu" and dtype == torch.float64
+        fused = compiled and plain and unrollable(*inputs.shape)
         return cls(
             kappa=number([run.scales.kappa for run in runs]),
             kappa_prime=number([run.scales.kappa_prime for run in runs]),
@@ -104,6 +116,8 @@ class TwoLayer(Batched, OfNeurons):
             copies=2 if antisymmetric else 1,
             lifted=not reduce,
             leak=LEAKS.get(activation) if fused else None,
+            seeds=tuple(seeds),
+            keep=keep,
         )
 
     @property
@@ -167,7 +181,28 @@ class TwoLayer(Batched, OfNeurons):
             beta2 = self.betas[0][:, None, None]
             h, slope = self.activation(z.mul_(beta2))
             h = h / beta2
+        if self.kept is not None:
+            share = self.kept[..., tile.neurons].to(h.dtype) / self.keep
+            h, slope = h * share, slope * share
         return h, slope * a[:, None], a
+
+    def sampled(self, steps: Tensor) -> TwoLayer:
+        """Return the stack with the neurons that dropout keeps in these steps, itself without dropout.
+
+        What is kept depends on seed, width and step alone.
+        """
+        if self.keep == 1:
+            return self
+        pairs = list(zip(self.draw.tolist(), steps.tolist(), strict=True))
+        masks = {pair: self._mask(*pair) for pair in set(pairs)}
+        return replace(self, kept=torch.stack([masks[pair] for pair in pairs]).to(self.draw.device))
+
+    def _mask(self, draw: int, step: int) -> Tensor:
+        stream = numpy_stream(self.seeds[draw], self.width, MASKS, step)
+        mask = np.empty((len(self.inputs), self.copies * self.width), dtype=np.bool_)
+        for row in mask:
+            np.less(stream.random(len(row), dtype=np.float32), self.keep, out=row)
+        return torch.from_numpy(mask)
 
     def stage(self, displacement: Theta | None = None, kernel: bool = True) -> Stage:
         """Return f = kappa sum a h and K = (kappa/n) [h h^T / kappa' + kappa' (X X^T) o (g g^T)].

@@ -55,6 +55,8 @@ class Config:
                 refuse(key, list(getattr(self, key)), "each value once")
         if self.dtype not in ("float64", "float32"):
             refuse("dtype", self.dtype, "float64 or float32")
+        if self.network.keep < 1:
+            _check_dropout(self.network.keep, self.flow)
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> Config:
@@ -71,6 +73,15 @@ class Config:
         """
         groups = {key: _group(key, values[key]) for key in KINDS if key in values}
         return plain.build(cls, {**values, **groups})
+
+
+def _check_dropout(keep: float, flow: Any) -> None:
+    """Refuse dropout under a flow that cannot do with a gradient that is noisy."""
+    remedy = "with dropout take flow=adam, or flow=descent flow.rule=fixed flow.rate=0.1"
+    if isinstance(flow, Exponential):
+        refuse("network.keep", keep, f"1 under flow=exponential, which needs the exact gradient; {remedy}")
+    if isinstance(flow, Descent) and flow.rule == "halving":
+        refuse("network.keep", keep, f"1 under flow.rule=halving, which judges a step by the loss; {remedy}")
 
 
 def _group(key: str, values: Any) -> Any:

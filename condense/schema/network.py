@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from condense import registry
-from condense.schema.checks import known, refuse
+from condense.schema.checks import between, known, refuse
 
 __all__ = ["Data", "Network"]
 
@@ -16,11 +16,15 @@ WHOLE = ("parabola", "two_ramps")
 
 @dataclass
 class Network:
-    """A network by its name, or a user's class by `_target_` with the arguments `kwargs`."""
+    """A network by its name, or a user's class by `_target_`, with the arguments `kwargs`.
+
+    Activation, bias and keep, the probability that dropout keeps a hidden neuron, are of the two-layer network alone.
+    """
 
     name: str = "two_layer"
     activation: str = "relu"
     bias: bool = True
+    keep: float = 1.0
     _target_: str | None = None
     kwargs: Any = None
 
@@ -31,6 +35,17 @@ class Network:
         registry.check("activation", self.activation, "network.activation")
         if self.kwargs is not None and not isinstance(self.kwargs, dict):
             refuse("network.kwargs", self.kwargs, "arguments by name, such as 'network.kwargs={hidden: 3}'")
+        if self.name != "two_layer" and self.activation != "relu":
+            allowed = f"relu, to no effect, with network={self.name}; its layers have network.kwargs.activations"
+            refuse("network.activation", self.activation, allowed)
+        between("network.keep", self.keep, 0, 1)
+        if self.keep < 1 and self.target is not None:
+            refuse("network.keep", self.keep, f"1 with network {self.target}; only network=two_layer has dropout")
+
+    @property
+    def target(self) -> str | None:
+        """The name or the dotted path of a class given by `init` and `forward`, or None for two layers."""
+        return self._target_ or (None if self.name == "two_layer" else self.name)
 
 
 @dataclass

@@ -82,6 +82,11 @@ FLOWS = {
     "descent": {"flow": schema.Descent(stop=1e-4)},
     "adam": {"flow": schema.Adam(stop=1e-5)},
     "tanh": {"network": schema.Network(activation="tanh")},
+    "dropout by descent": {
+        "network": schema.Network(keep=0.8),
+        "flow": schema.Descent(rule="fixed", rate=0.1, stop=0.0, max_steps=40),
+    },
+    "dropout by adam": {"network": schema.Network(keep=0.8), "flow": schema.Adam(stop=0.0, max_steps=40)},
     "float32": {"dtype": "float32", "flow": schema.Exponential(stop=1e-4)},
     "clusters in many dimensions": {"data": schema.Data(name="digits", samples=10), "flow": schema.Adam(stop=1.0)},
 }

@@ -24,6 +24,7 @@ LARGE = {
     "one dimension": {"widths": [200_000], "seeds": [0, 1]},
     "images": {"widths": [20_000], "data": {"name": "digits", "samples": 45}},
     "adam": {"widths": [300_000], "flow": {"name": "adam", "max_steps": 2}},
+    "dropout": {"widths": [300_000], "network": {"keep": 0.9}, "flow": {"name": "adam", "max_steps": 2}},
 }
 
 

@@ -24,6 +24,29 @@ from condense import registry, schema, simulate
             lambda: schema.Network(name="two_layers"),
             "network.name = 'two_layers' is not known, did you mean 'two_layer'",
         ),
+        (lambda: schema.Network(keep=0.0), "network.keep = 0.0 is not allowed: a number above 0, at most 1"),
+        (lambda: schema.Network(keep=1.1), "network.keep = 1.1 is not allowed: a number above 0, at most 1"),
+        (
+            lambda: schema.Network(keep=0.9, _target_="mynet.Net"),
+            "network.keep = 0.9 is not allowed: 1 with network mynet.Net; only network=two_layer has dropout",
+        ),
+        (
+            lambda: schema.Network(keep=0.9, name="residual"),
+            "network.keep = 0.9 is not allowed: 1 with network residual; only network=two_layer has dropout",
+        ),
+        (
+            lambda: schema.Network(name="residual", activation="tanh"),
+            "network.activation = 'tanh' is not allowed: relu, .* its layers have network.kwargs.activations",
+        ),
+        (
+            lambda: schema.Config(network=schema.Network(keep=0.9)),
+            "network.keep = 0.9 is not allowed: 1 under flow=exponential, which needs the exact gradient; "
+            "with dropout take flow=adam, or flow=descent flow.rule=fixed flow.rate=0.1",
+        ),
+        (
+            lambda: schema.Config(network=schema.Network(keep=0.9), flow=schema.Descent()),
+            "network.keep = 0.9 is not allowed: 1 under flow.rule=halving, which judges a step by the loss; with drop",
+        ),
         (lambda: schema.Network(_target_="net"), "network._target_ = 'net' is not known"),
         (lambda: schema.Network(kwargs=3), "network.kwargs = 3 is not allowed: arguments by name, such as"),
         (lambda: schema.Data(name="mnits"), "data.name = 'mnits' is not known, did you mean 'mnist'"),
