@@ -153,11 +153,12 @@ class _Groups:
 
 @dataclass(frozen=True)
 class _Neurons:
-    """Neurons that are not zero: `there` says which of m these are."""
+    """Neurons that are not zero, the largest |a||w| first: `there` says which of m these are."""
 
     w: Array
     a: Array
     lengths: Array
+    directions: Array
     there: Places
     m: int
     homogeneous: bool
@@ -166,8 +167,11 @@ class _Neurons:
     @classmethod
     def of(cls, w: Array, a: Array, homogeneous: bool, parity: int) -> _Neurons:
         lengths = np.linalg.norm(w, axis=0)
-        there = np.flatnonzero(a * lengths)
-        return cls(w.take(there, axis=1), a.take(there), lengths.take(there), there, len(a), homogeneous, parity)
+        amplitudes = np.abs(a) * lengths
+        order = np.argsort(-amplitudes, kind="stable")  # so that of centres that cover alike the largest is taken
+        there = order[amplitudes[order] > 0]
+        w, lengths = w.take(there, axis=1), lengths.take(there)
+        return cls(w, a.take(there), lengths, w / lengths, there, len(a), homogeneous, parity)
 
     @property
     def none(self) -> Merged:
@@ -179,8 +183,7 @@ class _Neurons:
 
     def gathered(self, threshold: float, counts: Sequence[int]) -> Iterator[_Groups]:
         """Return the groups around the first directions of a cover, for ever more of them; good until the next."""
-        lines = self.parity != 0
-        directions = self.w / self.lengths
+        lines, directions = self.parity != 0, self.directions
         amplitudes = np.abs(self.a) * self.lengths
         found = cover(directions, amplitudes, threshold=threshold, fraction=1.0, most=counts[-1], lines=lines)
         centres, closeness = directions.take(found.centres, axis=1), np.full(len(self.a), -np.inf)
@@ -233,8 +236,9 @@ def _shells(places: Places, lengths: Array, ratio: float) -> Places:
     """Return the groups cut into shells of lengths, each from its largest down by this ratio."""
     largest = np.zeros(places.max() + 1)
     np.maximum.at(largest, places, lengths)
-    shells: Places = np.floor(np.log(largest[places] / lengths) / math.log(ratio)).astype(np.int64)
-    return places * (shells.max() + np.int64(1)) + shells
+    shells = np.floor(np.log(largest[places] / lengths) / math.log(ratio)).astype(np.int64)
+    found: Places = places * (shells.max() + 1) + shells
+    return found
 
 
 @dataclass(frozen=True)
