@@ -11,6 +11,7 @@ import pandas as pd
 
 from analysis.collect import POINT
 from analysis.intervals import Interval
+from analysis.reductions import reductions, widest
 from analysis.regimes import measured, order_parameter, predicted
 from condense import plane, records
 
@@ -94,14 +95,20 @@ def _theory(points: pd.Index[Any], found: dict[str, pd.DataFrame]) -> pd.DataFra
 
 def _counts(runs: pd.DataFrame) -> pd.DataFrame:
     done = runs[runs["converged"]]
-    widest = done[done["width"] == done.groupby(POINT)["width"].transform("max")].groupby(POINT)
+    wide = widest(done).groupby(POINT)
     counts = pd.DataFrame({"runs": runs.groupby(POINT).size(), "converged": runs.groupby(POINT)["converged"].sum()})
-    counts["clusters"] = widest["clusters"].median().astype(float)
-    counts["clusters_capped"] = widest["clusters_capped"].any()
+    counts["clusters"] = wide["clusters"].median().astype(float)
+    counts["clusters_capped"] = wide["clusters_capped"].any()
     counts[["seeds", "widths"]] = done.groupby(POINT)[["seed", "width"]].nunique()
     counts = counts.fillna({"seeds": 0, "widths": 0, "clusters_capped": False})
     counts = counts.astype({"seeds": int, "widths": int, "converged": int, "clusters_capped": bool})
-    return counts[["clusters", "clusters_capped", "seeds", "widths", "runs", "converged"]]
+    return counts[["clusters", "clusters_capped", "seeds", "widths", "runs", "converged"]].join(_left(done))
+
+
+def _left(done: pd.DataFrame) -> pd.DataFrame:
+    """Return what is left by merging at the largest width; no columns where no run was reduced."""
+    left = reductions(widest(done)).set_index(POINT)
+    return left[["effective_width", "reduction_error"] if len(left) else []]
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ Draw = Callable[[Axes], Axes]
 def write(analysis: Analysis, folder: Path) -> list[Path]:
     """Write tables as CSV and figures as PNG and SVG, and return the files.
 
-    A figure that these runs do not allow is left out, and an older one of that name removed.
+    A figure, or a table of reductions, that these runs do not allow is left out, and an older one removed.
     """
     folder.mkdir(parents=True, exist_ok=True)
     return [*_tables(analysis, folder), *_figures(analysis, folder)]
@@ -41,6 +41,11 @@ def _tables(analysis: Analysis, folder: Path) -> Iterator[Path]:
     for name in ("exponents", "boundary", "local_slopes"):
         path = folder / f"{name}.csv"
         getattr(analysis, name).to_csv(path, index=False)
+        yield path
+    path = folder / "reductions.csv"
+    path.unlink(missing_ok=True)
+    if len(analysis.reductions):
+        analysis.reductions.to_csv(path, index=False)
         yield path
 
 
@@ -75,6 +80,7 @@ def _drawings(analysis: Analysis) -> dict[str, Draw]:
     drawings["relative_change"] = lambda ax: figures.relative_change(runs, exponents, main, ax)
     drawings["relative_change_map"] = lambda ax: figures.relative_change_map(runs, main, ax)
     drawings["clusters"] = lambda ax: figures.cluster_map(exponents, main, ax)
+    drawings["effective_width"] = lambda ax: figures.effective_width_map(exponents, main, ax)
     return drawings
 
 

@@ -11,6 +11,7 @@ from analysis.boundary import Boundary
 from analysis.collect import Collection, SweepError, collect, configured_level
 from analysis.exponents import Exponents, LocalSlopes, blocks, seed_slopes
 from analysis.intervals import Interval
+from analysis.reductions import reductions
 from analysis.regimes import order_parameter
 from analysis.settings import by_setting
 
@@ -26,6 +27,7 @@ class Analysis:
         exponents: S of each block with interval, prediction and regime, a row a plane point.
         boundary: The zeros of S along each row of the plane, a row per gamma'.
         local_slopes: S between neighbouring widths, a row per plane point and pair of widths.
+        reductions: How few neurons are left by merging, a row per plane point and width whose runs were reduced.
         level: The confidence level of all intervals.
         skipped: The files that could not be read, with the reason.
         notes: What else a reader must know of the records.
@@ -35,6 +37,7 @@ class Analysis:
     exponents: pd.DataFrame
     boundary: pd.DataFrame
     local_slopes: pd.DataFrame
+    reductions: pd.DataFrame
     level: float = 0.9
     skipped: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
@@ -80,6 +83,7 @@ def _results(runs: pd.DataFrame, interval: Interval, collection: Collection) -> 
         exponents=Exponents(interval)(runs),
         boundary=Boundary(interval, block)(seed_slopes(runs, block)),
         local_slopes=LocalSlopes(interval)(runs),
+        reductions=reductions(runs),
         level=interval.level,
         skipped=collection.skipped,
         notes=collection.notes,

@@ -14,6 +14,7 @@ from rich.table import Table
 from analysis.collect import POINT
 from analysis.gaps import gaps
 from analysis.pipeline import Analysis
+from analysis.reductions import widest
 from analysis.regimes import REGIMES
 
 __all__ = ["report", "show"]
@@ -27,6 +28,8 @@ def report(analysis: Analysis, files: Iterable[Path], label: str = "") -> list[R
     parts += ["", *_regimes(analysis)]
     if len(analysis.boundary):
         parts += ["", _boundary(analysis)]
+    if len(analysis.reductions):
+        parts += ["", _reductions(analysis.reductions)]
     parts += _listed("Could not be given:", gaps(analysis))
     parts += _listed("Files skipped:", analysis.skipped)
     return [*parts, *_listed("Written:", [str(path) for path in files])]
@@ -107,6 +110,20 @@ def _boundary(analysis: Analysis) -> Table:
     for _, row in analysis.boundary.iterrows():
         zeros = [text for rule in ("gamma_local", "gamma_regression") for text in _zero(row, rule)]
         table.add_row(f"{row['gamma_prime']:g}", *zeros, f"{row['gamma_theory']:g}", f"{row['seeds']:g}")
+    return table
+
+
+def _reductions(reductions: pd.DataFrame) -> Table:
+    """Return a row for each gamma', at the largest widths of its points."""
+    table = Table(
+        title="Reduction: neurons left by merging, at the largest width", box=box.SIMPLE, title_justify="left"
+    )
+    for column in ("gamma'", "width", "neurons", "fewest", "at gamma", "most", "at gamma", "change of the output"):
+        table.add_column(column, justify="right")
+    for _, row in widest(reductions).groupby("gamma_prime"):
+        ends = row.sort_values("effective_width")[["effective_width", "gamma"]].to_numpy()[[0, -1]]
+        numbers = [f"{number:g}" for number in (*row[["gamma_prime", "width", "neurons"]].max(), *ends.flat)]
+        table.add_row(*numbers, f"<= {row['reduction_error'].max():.1e}")
     return table
 
 

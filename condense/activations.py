@@ -11,7 +11,7 @@ from torch import Tensor
 from condense import registry
 from condense.unrolled import LEAKS
 
-__all__ = ["HOMOGENEOUS", "Activation", "gelu", "get", "leaky_relu", "relu", "sigmoid", "softplus", "tanh"]
+__all__ = ["HOMOGENEOUS", "PARITY", "Activation", "gelu", "get", "leaky_relu", "relu", "sigmoid", "softplus", "tanh"]
 __all__ += ["x2_tanh", "x_tanh"]
 
 Activation = Callable[[Tensor], tuple[Tensor, Tensor]]
@@ -69,6 +69,9 @@ def gelu(z: Tensor) -> tuple[Tensor, Tensor]:
 
 HOMOGENEOUS = frozenset({relu, leaky_relu})
 """Positively homogeneous activations: s(c z) = c s(z) for c > 0, so beta2 drops out of the normalised flow."""
+
+PARITY: dict[Activation, int] = {tanh: -1, x2_tanh: -1, x_tanh: 1}
+"""s(-z) = -s(z) for -1, s(z) for 1."""
 
 
 def get(name: str, key: str = "network.activation") -> Activation:

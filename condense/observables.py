@@ -14,9 +14,11 @@ from numpy.typing import NDArray
 from condense.clusters import Cover, covers, mean_abs_cosine
 from condense.flows.base import State
 from condense.networks.base import OfNeurons, Theta
+from condense.networks.two_layer import TwoLayer
+from condense.reduction import NoOutputError, reduced
 from condense.schema import Measure
 
-__all__ = ["Columns", "Observable", "alignment", "clusters", "relative_change", "unweighted"]
+__all__ = ["Columns", "Observable", "alignment", "clusters", "reduction", "relative_change", "unweighted"]
 
 Columns = dict[str, list[Any]]
 Observable = Callable[[State, Measure], Columns]
@@ -74,6 +76,39 @@ def alignment(state: State, measure: Measure) -> Columns:
             cosines[f"cosine_{key}"].append(weighted)
             cosines[f"cosine_{key}_unweighted"].append(float(cosine.mean()) if cosine.size else math.nan)
     return columns | cosines
+
+
+def reduction(state: State, measure: Measure) -> Columns:
+    """Return how few neurons give the output on the data within `measure.reduction`, and the change they leave.
+
+    Neurons that see no data point are dropped, the others merged (`condense.reduction.reduced`); of two-layer networks
+    alone. Missing where weights or outputs overflowed or the output is zero.
+    """
+    network = state.network
+    if not isinstance(network, TwoLayer):
+        return {}
+    found = []
+    for run in range(len(state.run)):
+        one = torch.tensor([run])
+        found.append(_reduced(network.select(one), tuple(block[one] for block in state.displacement), measure))
+    return {name: [each[name] for each in found] for name in ("effective_width", "reduction_error")}
+
+
+def _reduced(network: TwoLayer, displacement: Theta, measure: Measure) -> dict[str, Any]:
+    """Return the columns of `reduction` of a single network."""
+    active = network.neurons(displacement)[2][0]
+    w, a = (block[0][..., active].double().cpu().numpy() for block in network.parameters_in_span(displacement))
+    rule: dict[str, Any] = {"homogeneous": network.homogeneous, "parity": network.parity}
+
+    def outputs(*weights: NDArray[np.float64]) -> NDArray[np.float64]:
+        f = network.outputs(*(torch.as_tensor(block).to(network.kappa)[None] for block in weights))
+        return f[0].double().cpu().numpy()
+
+    try:
+        merged, change = reduced(w, a, outputs, tolerance=measure.reduction, **rule)
+    except NoOutputError:
+        return {"effective_width": None, "reduction_error": math.nan}
+    return {"effective_width": len(merged), "reduction_error": change}
 
 
 @dataclass(frozen=True)

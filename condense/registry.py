@@ -30,6 +30,7 @@ REGISTRY: Mapping[str, Mapping[str, str]] = {
         "relative_change": "condense.observables.relative_change",
         "clusters": "condense.observables.clusters",
         "unweighted": "condense.observables.unweighted",
+        "reduction": "condense.observables.reduction",
         "alignment": "condense.observables.alignment",
     },
 }

@@ -12,7 +12,7 @@ from matplotlib.colors import Colormap, LinearSegmentedColormap, LogNorm, Normal
 
 from analysis.boundary import COLOUR_RANGE
 
-__all__ = ["Quantity", "clusters", "exponent", "relative_change"]
+__all__ = ["Quantity", "clusters", "effective_width", "exponent", "relative_change"]
 
 NAMES = {
     "w": "the input weights",
@@ -67,6 +67,17 @@ def clusters(values: pd.Series[float]) -> Quantity:
         "clusters",
         "Clusters of neurons after training, at the largest width",
         "clusters (median over seeds)",
+        _log_norm(values),
+        short,
+    )
+
+
+def effective_width(values: pd.Series[float]) -> Quantity:
+    """Return the neurons left by merging, on logarithmic colours."""
+    return Quantity(
+        "effective_width",
+        "Neurons left when those that condensed are merged, at the largest width",
+        "effective width (median over seeds)",
         _log_norm(values),
         short,
     )

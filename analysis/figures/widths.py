@@ -17,6 +17,7 @@ from analysis.figures.lines import value_line
 from analysis.figures.maps import draw_map, write_values
 from analysis.figures.quantity import NAMES, signed, symbol
 from analysis.figures.quantity import relative_change as quantity_of
+from analysis.reductions import widest
 
 __all__ = ["chosen_points", "relative_change", "relative_change_map"]
 
@@ -105,8 +106,8 @@ def relative_change_map(runs: pd.DataFrame, block: str = "w", ax: Axes | None = 
     runs = usable(runs, block)
     if runs.empty:
         raise NothingToDrawError(f"no relative change rd_{block} to draw: no run converged with one")
-    widest = runs[runs["width"] == runs.groupby(POINT)["width"].transform("max")]
-    frame = np.exp(np.log(widest[f"rd_{block}"]).groupby([widest[name] for name in POINT]).mean()).reset_index()
+    wide = widest(runs)
+    frame = np.exp(np.log(wide[f"rd_{block}"]).groupby([wide[name] for name in POINT]).mean()).reset_index()
     quantity = quantity_of(frame[f"rd_{block}"], block)
     ax = axes(ax)
     along = line_coordinate(frame)

@@ -136,6 +136,11 @@ class TwoLayer(Batched, OfNeurons):
         return self.activation in activations.HOMOGENEOUS
 
     @property
+    def parity(self) -> int:
+        """-1 if s is odd, 1 if it is even, 0 if neither or not known."""
+        return activations.PARITY.get(self.activation, 0)
+
+    @property
     def rest(self) -> Theta:
         """The displacement zero, w of shape (R, r, copies m) and a of shape (R, copies m)."""
         w, a = self.drawn
@@ -203,6 +208,17 @@ class TwoLayer(Batched, OfNeurons):
         for row in mask:
             np.less(stream.random(len(row), dtype=np.float32), self.keep, out=row)
         return torch.from_numpy(mask)
+
+    def parameters_in_span(self, displacement: Theta) -> Theta:
+        """Return (w, a), w in the span of the data, of shape (R, r, copies m)."""
+        w, a = self.parameters(displacement)
+        return (self.in_span(w.mT).mT if self.lifted else w), a
+
+    def outputs(self, w: Tensor, a: Tensor) -> Tensor:
+        """Return f, (R, n), of other neurons in place of these: w in the span, (R, r, k), and a, (R, k)."""
+        beta2 = 1.0 if self.homogeneous else self.betas[0][:, None, None]
+        z = torch.matmul(self.in_span(self.inputs) if self.lifted else self.inputs, w)
+        return self.kappa[:, None] * torch.matmul(self.activation(z * beta2)[0] / beta2, a[..., None])[..., 0]
 
     def stage(self, displacement: Theta | None = None, kernel: bool = True) -> Stage:
         """Return f = kappa sum a h and K = (kappa/n) [h h^T / kappa' + kappa' (X X^T) o (g g^T)].

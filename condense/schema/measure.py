@@ -12,13 +12,17 @@ __all__ = ["Measure"]
 
 @dataclass
 class Measure:
-    """What is measured: observables, the rule that counts clusters (condense.clusters), the level of intervals."""
+    """What is measured: observables, the rule that counts clusters (condense.clusters), the level of intervals.
+
+    `reduction` is the largest relative change of the output on the data by merging neurons (condense.reduction).
+    """
 
     observables: list[str] = field(default_factory=lambda: ["relative_change", "clusters"])
     threshold: float = 0.95
     fraction: float = 0.99
     clusters_max: int = 200
     centres: int = 512
+    reduction: float = 1e-3
     level: float = 0.9
 
     def __post_init__(self) -> None:
@@ -28,6 +32,8 @@ class Measure:
             refuse("measure.threshold", self.threshold, "a cosine above 0, below 1")
         if not 0 < self.fraction < 1:
             refuse("measure.fraction", self.fraction, "a share above 0, below 1")
+        if not 0 < self.reduction < 1:
+            refuse("measure.reduction", self.reduction, "a relative change above 0, below 1, such as 1e-3")
         if not 0 < self.level < 1:
             refuse("measure.level", self.level, "a confidence level above 0, below 1")
         for key in ("clusters_max", "centres"):

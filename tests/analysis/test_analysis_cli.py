@@ -68,6 +68,15 @@ def test_one_width_draws_no_phase_diagram_and_removes_an_older_one(sweep, capsys
     assert {"clusters.png", "relative_change_map.png", "exponents.csv"} <= written
 
 
+def test_runs_that_were_reduced_have_a_table_and_a_figure_and_others_lose_older_ones(sweep):
+    names = {"reductions.csv", "effective_width.png", "effective_width.svg"}
+    for columns in ({"effective_width": 7, "reduction_error": 1e-4}, {}):
+        folder = sweep((0.9, 0.0), (1.1, 0.0), **columns)
+        assert main([str(folder)]) == 0
+        written = names & {path.name for path in (folder / "analysis").iterdir()}
+        assert written == (names if columns else set())
+
+
 def test_several_settings_have_folders_of_their_own(tmp_path, capsys):
     for activation in ("relu", "tanh"):
         rows = power_law_rows(1.0, 0.0, setting=activation, activation=activation, rd_a=None, rd_theta=None)

@@ -212,6 +212,22 @@ def test_no_cluster_counts_cannot_be_drawn(exponents):
         figures.cluster_map(exponents.assign(clusters=np.nan))
 
 
+def test_effective_widths_are_written_into_their_cells(runs, grid):
+    table = runs(*grid, antisymmetric=True)
+    table["effective_width"] = table["seed"] + (table["width"] / 100).astype(int)
+    table["reduction_error"] = table["seed"] * 3e-4
+    ax = figures.effective_width_map(Exponents()(table))
+    mesh = next(item for item in ax.collections if isinstance(item, QuadMesh))
+    np.testing.assert_allclose(mesh.get_array(), 41)
+    assert texts(ax).count("41") == len(grid)
+    assert "at most 0.0006 of it" in ax.get_title()
+
+
+def test_no_effective_widths_cannot_be_drawn(exponents):
+    with pytest.raises(figures.NothingToDrawError, match="add reduction to measure.observables"):
+        figures.effective_width_map(exponents)
+
+
 def test_relative_changes_are_drawn_with_fit_and_theory(runs):
     table = runs((0.8, 0.0), (1.2, 0.0), slope=0.3)
     ax = figures.relative_change(table, Exponents()(table))

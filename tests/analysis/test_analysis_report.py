@@ -97,6 +97,20 @@ def test_a_zero_that_not_every_seed_has_is_explained(tmp_path):
     assert slopes.str.contains("no interval by interpolation, not every seed alone has a zero").any()
 
 
+def test_what_is_left_by_merging_is_told_row_by_row(tmp_path):
+    rows = [row for gamma in (0.8, 1.4) for row in power_law_rows(gamma, 0.2, antisymmetric=True)]
+    for row in rows:
+        row |= {"effective_width": int(row["width"] / row["gamma"]), "reduction_error": 1e-4 * (1 + row["seed"])}
+    rows[0] |= {"effective_width": None, "reduction_error": None}  # a run whose weights overflowed
+    folder = write(tmp_path, rows)
+    lines = [line.split() for line in text_of(folder).split("Reduction")[1].splitlines()]
+    assert ["0.2", "4000", "8000", "2857", "1.4", "5000", "0.8", "<=", "3.0e-04"] in lines
+    table = analyse(folder).reductions
+    assert len(table) == 8
+    assert table["seeds"].tolist() == [2, 3, 3, 3, 3, 3, 3, 3]
+    assert table["neurons"].tolist() == [1000, 2000, 4000, 8000] * 2
+
+
 def test_a_single_point_has_no_boundary(sweep):
     assert gaps(analyse(sweep((1.2, 0.0)))) == [
         "no boundary: no two plain plane points share a gamma'; add gammas to a row"

@@ -65,6 +65,10 @@ from condense import registry, schema, simulate
         (lambda: schema.Adam(beta1=1.0), "flow.beta1 = 1.0 is not allowed: a number from 0 to below 1"),
         (lambda: schema.Measure(observables=["cluster"]), "measure.observables = 'cluster' is not known, did you mean"),
         (lambda: schema.Measure(threshold=1.0), "measure.threshold = 1.0 is not allowed: a cosine above 0, below 1"),
+        (
+            lambda: schema.Measure(reduction=0.0),
+            "measure.reduction = 0.0 is not allowed: a relative change above 0, below",
+        ),
         (lambda: schema.Measure(fraction=0.0), "measure.fraction = 0.0 is not allowed: a share above 0, below 1"),
         (
             lambda: schema.Measure(level=90.0),
