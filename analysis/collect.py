@@ -36,11 +36,12 @@ class SweepError(ValueError):
 
 @dataclass(frozen=True)
 class Collection:
-    """The records of a sweep, the files that were skipped, and what else a reader must know."""
+    """The records of a sweep, the files that were skipped, what else a reader must know, the folders of the jobs."""
 
     runs: pd.DataFrame
     skipped: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    folders: tuple[Path, ...] = ()
 
 
 def collect(folder: Path | str) -> Collection:
@@ -52,13 +53,14 @@ def collect(folder: Path | str) -> Collection:
         SweepError: the folder does not exist, has no records file below it, or none with a readable row.
     """
     folder = Path(folder)
-    tables, skipped = _read(_files(folder))
+    files = _files(folder)
+    tables, skipped = _read(files)
     tables = [table for table in tables if len(table)]
     if not tables:
         raise SweepError("\n".join([f"{folder}: no record in it can be read; {_ADVICE}", *skipped]))
     runs = pd.concat(records.frames(tables), ignore_index=True)
     runs, notes = _unique(_rounded(runs))
-    return Collection(runs, tuple(skipped), tuple(notes))
+    return Collection(runs, tuple(skipped), tuple(notes), tuple(file.parent for file in files))
 
 
 def configured_level(folder: Path | str) -> float:
