@@ -52,7 +52,7 @@ def _write_all(folder: Path, found: dict[str, Analysis]) -> None:
     from rich.console import Console
 
     from analysis.collect import OUTPUT
-    from analysis.output import write
+    from analysis.output import write, write_compared
     from analysis.report import report, show
 
     for message in next(iter(found.values())).skipped:
@@ -66,3 +66,6 @@ def _write_all(folder: Path, found: dict[str, Analysis]) -> None:
         with text.open("w", encoding="utf-8") as stream:
             show(parts, Console(file=stream, width=110))
         show(parts, console)
+    together = write_compared(found, folder / OUTPUT)
+    if together:
+        show(["Comparing the settings:", *(f"  {path}" for path in together)], console)

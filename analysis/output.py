@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from multiprocessing import get_context
@@ -13,17 +13,18 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis import figures
+from analysis import figures, training
 from analysis.boundary import Boundary
 from analysis.exponents import blocks, seed_slopes
 from analysis.figures.canvas import SIZE, LaidOutOnce, lay_out
 from analysis.intervals import Interval
 from analysis.pipeline import Analysis
 
-__all__ = ["FORMATS", "write"]
+__all__ = ["FORMATS", "write", "write_compared"]
 
 FORMATS = ("png", "svg")
 _DPI = 200
+_ANIMATED = "orientation.gif"
 
 Draw = Callable[[Axes], Axes]
 
@@ -35,6 +36,16 @@ def write(analysis: Analysis, folder: Path) -> list[Path]:
     """
     folder.mkdir(parents=True, exist_ok=True)
     return [*_tables(analysis, folder), *_figures(analysis, folder)]
+
+
+def write_compared(found: Mapping[str, Analysis], folder: Path) -> list[Path]:
+    """Write the figures that compare the settings of a sweep, and return the files; none of a single setting."""
+    if len(found) < 2:
+        return []
+    snapshots = {label: analysis.snapshots for label, analysis in found.items()}
+    curves = {label: analysis.curves for label, analysis in found.items()}
+    drawings = training.compared(snapshots, curves, next(iter(found.values())).level)
+    return [path for name in training.NAMES for path in _figure(drawings.get(name), folder, name)]
 
 
 def _tables(analysis: Analysis, folder: Path) -> Iterator[Path]:
@@ -51,18 +62,30 @@ def _tables(analysis: Analysis, folder: Path) -> Iterator[Path]:
 
 def _figures(analysis: Analysis, folder: Path) -> list[Path]:
     """Draw all figures, as many at a time as there are cores."""
-    names = list(_drawings(analysis))
+    drawings = _drawings(analysis)
+    gone = [name for name in training.NAMES if name not in drawings]
+    names = [_ANIMATED, *drawings]
     processes = min(len(os.sched_getaffinity(0)), len(names))
     with ProcessPoolExecutor(processes, get_context("fork")) as pool:
-        drawn = list(pool.map(partial(_figure, analysis, folder), names))
-    return [path for paths in drawn for path in paths]
+        drawn = list(pool.map(partial(_drawn, analysis, folder), names))
+    return [path for paths in [*drawn, *(_figure(None, folder, name) for name in gone)] for path in paths]
 
 
-def _figure(analysis: Analysis, folder: Path, name: str) -> list[Path]:
+def _drawn(analysis: Analysis, folder: Path, name: str) -> list[Path]:
+    """Draw a figure by its name: functions do not travel between processes."""
+    if name != _ANIMATED:
+        return _figure(_drawings(analysis)[name], folder, name)
+    return training.animated(analysis.snapshots, folder / _ANIMATED)
+
+
+def _figure(draw: Draw | None, folder: Path, name: str) -> list[Path]:
+    """Write a figure and return its files; remove older ones of that name if there is nothing to draw."""
     paths = [folder / f"{name}.{suffix}" for suffix in FORMATS]
     figure = Figure(figsize=SIZE, dpi=_DPI, layout=LaidOutOnce())
     try:
-        lay_out(_drawings(analysis)[name](figure.subplots()))
+        if draw is None:
+            raise figures.NothingToDrawError
+        lay_out(draw(figure.subplots()))
     except figures.NothingToDrawError:
         for path in paths:
             path.unlink(missing_ok=True)
@@ -81,7 +104,7 @@ def _drawings(analysis: Analysis) -> dict[str, Draw]:
     drawings["relative_change_map"] = lambda ax: figures.relative_change_map(runs, main, ax)
     drawings["clusters"] = lambda ax: figures.cluster_map(exponents, main, ax)
     drawings["effective_width"] = lambda ax: figures.effective_width_map(exponents, main, ax)
-    return drawings
+    return drawings | training.drawings(analysis.snapshots, analysis.curves)
 
 
 def _phase(analysis: Analysis, block: str) -> Draw:

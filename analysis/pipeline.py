@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pandas as pd
@@ -14,6 +14,8 @@ from analysis.intervals import Interval
 from analysis.reductions import reductions
 from analysis.regimes import order_parameter
 from analysis.settings import by_setting
+from analysis.snapshots import located
+from condense import records
 
 __all__ = ["Analysis", "analyse", "analyses"]
 
@@ -31,6 +33,7 @@ class Analysis:
         level: The confidence level of all intervals.
         skipped: The files that could not be read, with the reason.
         notes: What else a reader must know of the records.
+        snapshots: The files of weights that runs kept on their way, see `analysis.snapshots.snapshots`.
     """
 
     runs: pd.DataFrame
@@ -41,11 +44,17 @@ class Analysis:
     level: float = 0.9
     skipped: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    snapshots: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     @property
     def block(self) -> str:
         """The block of parameters whose exponent decides the regime: w, or theta without a w."""
         return order_parameter(blocks(self.runs))
+
+    @property
+    def curves(self) -> pd.DataFrame:
+        """What was measured of the runs on their way, a row a moment; no row if they were not looked at."""
+        return records.curves(self.runs)
 
 
 def analyses(folder: Path | str, level: float | None = None) -> dict[str, Analysis]:
@@ -59,8 +68,10 @@ def analyses(folder: Path | str, level: float | None = None) -> dict[str, Analys
     """
     interval = Interval(configured_level(folder) if level is None else level)
     collection = collect(folder)
+    found, skipped = located(collection.runs, collection.folders)
+    collection = replace(collection, skipped=(*collection.skipped, *skipped))
     settings = by_setting(collection.runs)
-    return {label: _results(runs, interval, collection) for label, runs in settings.items()}
+    return {label: _results(runs, interval, collection, found) for label, runs in settings.items()}
 
 
 def analyse(folder: Path | str, level: float | None = None) -> Analysis:
@@ -76,7 +87,7 @@ def analyse(folder: Path | str, level: float | None = None) -> Analysis:
     return next(iter(found.values()))
 
 
-def _results(runs: pd.DataFrame, interval: Interval, collection: Collection) -> Analysis:
+def _results(runs: pd.DataFrame, interval: Interval, collection: Collection, snapshots: pd.DataFrame) -> Analysis:
     block = order_parameter(blocks(runs))
     return Analysis(
         runs=runs,
@@ -87,4 +98,5 @@ def _results(runs: pd.DataFrame, interval: Interval, collection: Collection) -> 
         level=interval.level,
         skipped=collection.skipped,
         notes=collection.notes,
+        snapshots=snapshots[snapshots["key"].isin(runs["key"])].reset_index(drop=True),
     )
