@@ -13,12 +13,5 @@ from analysis.figures.phase import phase_diagram
 from analysis.figures.widths import relative_change, relative_change_map
 
 __all__ = ["NothingToDrawError", "animation", "cluster_map", "cosine_matrix", "direction_field", "effective_ratio"]
-__all__ += [
-    "effective_width_map",
-    "orientation",
-    "orientation_plate",
-    "output_curve",
-    "phase_diagram",
-    "relative_change",
-]
-__all__ += ["relative_change_map", "training_curves"]
+__all__ += ["effective_width_map", "orientation", "orientation_plate", "output_curve", "phase_diagram"]
+__all__ += ["relative_change", "relative_change_map", "training_curves"]
