@@ -78,9 +78,9 @@ def compared(
         rows = pd.concat([row.assign(label=label) for label, row in last.items()], ignore_index=True)
         found["cosine_matrices"] = lambda ax: _cosine_matrices(ax, rows)
     counted = [_first_point(table).assign(setting=label) for label, table in curves.items() if "clusters" in table]
-    if len(counted) > 1:
+    if len({flow for table in counted for flow in table["flow"]}) == 1 < len(counted):  # clocks of flows differ
         table = pd.concat(counted, ignore_index=True)
-        found["effective_ratio"] = lambda ax: figures.effective_ratio(table, ax, level=level)
+        found["effective_ratio"] = lambda ax: _effective_ratio(ax, table, level)
     return found
 
 
@@ -130,9 +130,7 @@ def _first_point(curves: pd.DataFrame) -> pd.DataFrame:
 
 
 def _place(row: pd.Series[Any]) -> str:
-    """Name a plane point, or the setting that a row stands for."""
-    if "label" in row:
-        return str(row["label"])
+    """Name a plane point."""
     name, place = row["initialisation"], rf"$\gamma = {row['gamma']:g}$, $\gamma' = {row['gamma_prime']:g}$"
     if "=" in name:  # spelled out
         return str(name).replace(",", ", ")
@@ -195,16 +193,23 @@ def _cosine_matrices(ax: Axes, last: pd.DataFrame) -> Axes:
     deep = len({name for _, name, _ in shown}) > 1
     for here, (row, name, table) in zip(grid, shown, strict=True):
         title = figures.cosine_matrix(table, here, bar=False).get_title()
-        here.set_title(f"{_place(row)}{f', layer {name}' if deep else ''}\n{title}", fontsize=9.5)
+        here.set_title(f"{row.get('label', _place(row))}{f', layer {name}' if deep else ''}\n{title}", fontsize=9.5)
     cosine_bar(grid[0], grid)
     rows = last[last["key"].isin([row["key"] for row, _, _ in shown])]
-    return _headed(
-        grid,
-        "Cosines between neurons after training; framed: neurons of one line, and their share of the amplitude",
-        rows,
-        len(rows),
-        len(last),
-    )
+    where = f"; at {_places(rows)}" if "label" in rows else ""
+    title = "Cosines between neurons after training; framed: neurons of one line, and their share of the amplitude"
+    return _headed(grid, title + where, rows, len(rows), len(last))
+
+
+def _effective_ratio(ax: Axes, curves: pd.DataFrame, level: float) -> Axes:
+    figures.effective_ratio(curves, ax, level=level)
+    widths = ", ".join(f"{width:g}" for width in np.unique(curves["width"]))
+    ax.set_title(f"{ax.get_title()}\n{_places(curves)}, width $m = {widths}$", fontsize=11)
+    return ax
+
+
+def _places(rows: pd.DataFrame) -> str:
+    return " or ".join(_place(row) for _, row in rows.drop_duplicates(POINT).iterrows())
 
 
 def _training_curves(ax: Axes, curves: pd.DataFrame) -> Axes:

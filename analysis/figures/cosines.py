@@ -29,6 +29,7 @@ MOST = 200
 """Neurons in a matrix."""
 
 _ROOM = 0.08  # the part of the matrix that a frame with its share takes at least
+_LARGE = 0.25  # the share that is written beside a smaller frame
 _HALO = [withStroke(linewidth=2.5, foreground="white")]
 
 
@@ -136,6 +137,10 @@ def _frames(ax: Axes, member: NDArray[np.int64], shares: Values) -> None:
         if count >= _ROOM * len(member):
             look: dict[str, Any] = {"fontsize": 8.5, "ha": "center", "va": "center", "path_effects": _HALO}
             ax.text(start + count / 2, start + count / 2, f"{shares[name]:.0%}", **look)
+        elif shares[name] >= _LARGE:
+            beside: dict[str, Any] = {"fontsize": 8.5, "ha": "right" if 2 * start > len(member) else "left"}
+            place = start if 2 * start > len(member) else start + count
+            ax.text(place, start + count / 2, f" {shares[name]:.0%} ", va="center", path_effects=_HALO, **beside)
 
 
 def _title(found: Groups, total: int, shown: int, lines: bool, weighted: bool) -> str:

@@ -130,6 +130,19 @@ def test_settings_are_compared(tmp_path, capsys):
     ax = training.compared(*tables, level=0.9)["effective_ratio"](figure.subplots())
     assert [text.get_text() for text in ax.get_legend().get_texts()] == ["activation=relu", "activation=tanh"]
     np.testing.assert_allclose(ax.lines[0].get_ydata(), np.array([6, 5, 3, 2]) / 6)
+    assert ax.get_title().endswith("$\\gamma = 1$, $\\gamma' = 0$, width $m = 6$")
+    matrices = Figure()
+    training.compared(*tables, level=0.9)["cosine_matrices"](matrices.subplots())
+    assert [ax.get_title().splitlines()[0] for ax in matrices.axes[:2]] == ["activation=relu", "activation=tanh"]
+    assert r"at $\gamma = 1$" in matrices.get_suptitle().replace("\n", " ")
+
+
+def test_effective_ratios_under_different_clocks_are_not_compared(tmp_path):
+    for flow in ("exponential", "adam"):
+        write_point(tmp_path, 1.0, steps=(), name=flow, flow=flow, setting=flow)
+    found = analyses(tmp_path)
+    tables = [{label: getattr(each, name) for label, each in found.items()} for name in ("snapshots", "curves")]
+    assert training.compared(*tables, level=0.9) == {}
 
 
 def test_the_last_snapshot_of_the_widest_run_of_the_first_seed_is_shown(tmp_path):

@@ -145,6 +145,13 @@ def test_directions_are_told_from_lines_and_neurons_from_amplitude():
     assert len(ax.figure.axes) == 1
 
 
+def test_shares_are_written_on_frames_and_beside_small_ones():
+    w = np.eye(3)[np.repeat([0, 1, 2], [20, 20, 1])]
+    w[-1] *= 20
+    texts = figures.cosine_matrix(w).texts
+    assert sorted(text.get_text() for text in texts) == [" 33% ", "33%", "33%"]
+
+
 def test_similar_groups_are_neighbours_and_those_of_no_group_last():
     angles = np.array([0.0, 2.0, 1.0, 0.01, 1.01, 2.01, 0.5])
     units = rays(angles, 1)
