@@ -10,6 +10,7 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import matplotlib as mpl
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -42,9 +43,10 @@ def write_compared(found: Mapping[str, Analysis], folder: Path) -> list[Path]:
     """Write the figures that compare the settings of a sweep, and return the files; none of a single setting."""
     if len(found) < 2:
         return []
+    runs = pd.concat([analysis.runs for analysis in found.values()], ignore_index=True)
     snapshots = {label: analysis.snapshots for label, analysis in found.items()}
     curves = {label: analysis.curves for label, analysis in found.items()}
-    drawings = training.compared(snapshots, curves, next(iter(found.values())).level)
+    drawings = training.compared(runs, snapshots, curves, next(iter(found.values())).level)
     return [path for name in training.NAMES for path in _figure(drawings.get(name), folder, name)]
 
 
@@ -104,7 +106,7 @@ def _drawings(analysis: Analysis) -> dict[str, Draw]:
     drawings["relative_change_map"] = lambda ax: figures.relative_change_map(runs, main, ax)
     drawings["clusters"] = lambda ax: figures.cluster_map(exponents, main, ax)
     drawings["effective_width"] = lambda ax: figures.effective_width_map(exponents, main, ax)
-    return drawings | training.drawings(analysis.snapshots, analysis.curves)
+    return drawings | training.drawings(runs, analysis.snapshots, analysis.curves, analysis.level)
 
 
 def _phase(analysis: Analysis, block: str) -> Draw:

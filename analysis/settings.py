@@ -20,7 +20,7 @@ def by_setting(runs: pd.DataFrame) -> dict[str, pd.DataFrame]:
     groups = {str(name): rows for name, rows in runs.groupby(setting, sort=False)}
     if len(groups) == 1:
         return {"": runs}
-    differing = [name for name in _TELLING if len(runs[name].unique()) > 1]
+    differing = [name for name in _TELLING if len(runs[name].dropna().unique()) > 1]
     labels = {name: _label(rows, differing) for name, rows in groups.items()}
     telling = [label for label in labels.values() if label]
     if len(set(telling)) < len(groups):

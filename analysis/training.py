@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import textwrap
 from collections.abc import Callable, Mapping
+from itertools import product
 from pathlib import Path
 from typing import Any, cast
 
@@ -31,7 +32,7 @@ NAMES: tuple[str, ...] = (
     "direction_field",
     "cosine_matrices",
 )
-NAMES += ("effective_ratio",)
+NAMES += ("effective_ratio", "alignment", "cosine_matrices_training", "lines_by_scale")
 """Every picture of this module."""
 
 PANELS = 12
@@ -43,11 +44,12 @@ MOVING = 10
 _LETTERS = 10  # an inch of a title holds
 
 
-def drawings(snapshots: pd.DataFrame, curves: pd.DataFrame) -> dict[str, Draw]:
-    """Return the pictures that the snapshots and the curves of a setting allow, by name."""
-    found: dict[str, Draw] = {}
+def drawings(runs: pd.DataFrame, snapshots: pd.DataFrame, curves: pd.DataFrame, level: float) -> dict[str, Draw]:
+    """Return the pictures that the runs, the snapshots and the curves of a setting allow, by name."""
+    found = _scales(runs, level)
     if len(curves):
         found["training_curves"] = lambda ax: _training_curves(ax, curves)
+        found["alignment"] = lambda ax: _alignment(ax, curves)
     if snapshots.empty:
         return found
     kept = _kept(snapshots["path"].iloc[0])
@@ -61,17 +63,20 @@ def drawings(snapshots: pd.DataFrame, curves: pd.DataFrame) -> dict[str, Draw]:
         found["orientation_plate"] = lambda ax: _plate(ax, snapshots)
     elif "layers" in kept:
         found["cosine_matrices"] = lambda ax: _cosine_matrices(ax, last)
+        run = snapshots[snapshots["key"] == last["key"].iloc[0]]
+        if 2 < len(run) <= PANELS and len(last) == 1 and set(layers(run["path"].iloc[0])) == {"w"}:
+            found["cosine_matrices_training"] = lambda ax: _moments(ax, run)
     return found
 
 
 def compared(
-    snapshots: Mapping[str, pd.DataFrame], curves: Mapping[str, pd.DataFrame], level: float
+    runs: pd.DataFrame, snapshots: Mapping[str, pd.DataFrame], curves: Mapping[str, pd.DataFrame], level: float
 ) -> dict[str, Draw]:
-    """Return the pictures that compare settings, by name: their cosine matrices, and their effective ratios.
+    """Return the pictures that compare settings, by name: cosine matrices, effective ratios, lines against scale.
 
-    Of each setting the first plane point counts, and its largest width.
+    Of each setting the first plane point counts, and its largest width; against scale all runs.
     """
-    found: dict[str, Draw] = {}
+    found = _scales(runs, level)
     last = {label: chosen_runs(rows).head(1) for label, rows in snapshots.items() if len(rows)}
     last = {label: row for label, row in last.items() if "layers" in _kept(row["path"].iloc[0])}
     if len(last) > 1:
@@ -82,6 +87,15 @@ def compared(
         table = pd.concat(counted, ignore_index=True)
         found["effective_ratio"] = lambda ax: _effective_ratio(ax, table, level)
     return found
+
+
+def _scales(runs: pd.DataFrame, level: float) -> dict[str, Draw]:
+    """Return the picture of lines against the scale of the weights, if it is what these runs differ in."""
+    spelled_out = runs["initialisation"].str.contains("=", regex=False).all()
+    scales, widths = (len(runs[name].unique()) for name in ("beta2", "width"))
+    if not spelled_out or "lines_unweighted" not in runs or scales < 2 or widths > 1:
+        return {}
+    return {"lines_by_scale": lambda ax: _lines_by_scale(ax, runs, level)}
 
 
 def animated(snapshots: pd.DataFrame, path: Path) -> list[Path]:
@@ -132,8 +146,8 @@ def _first_point(curves: pd.DataFrame) -> pd.DataFrame:
 def _place(row: pd.Series[Any]) -> str:
     """Name a plane point."""
     name, place = row["initialisation"], rf"$\gamma = {row['gamma']:g}$, $\gamma' = {row['gamma_prime']:g}$"
-    if "=" in name:  # spelled out
-        return str(name).replace(",", ", ")
+    if "=" in name:  # spelled out; by numbers alone it has no place on the plane
+        return str(name).replace(",", ", ") + (f"\n{place}" if "m" in name else "")
     return place if name == "plane" else f"{name}: {place}"
 
 
@@ -210,6 +224,42 @@ def _effective_ratio(ax: Axes, curves: pd.DataFrame, level: float) -> Axes:
 
 def _places(rows: pd.DataFrame) -> str:
     return " or ".join(_place(row) for _, row in rows.drop_duplicates(POINT).iterrows())
+
+
+def _moments(ax: Axes, run: pd.DataFrame) -> Axes:
+    """Draw the matrix of a run at each of its snapshots."""
+    grid = panels(ax, len(run), square=True)
+    for here, (_, row) in zip(grid, run.iterrows(), strict=True):
+        title = figures.cosine_matrix(neurons(row["path"]), here, bar=False).get_title()
+        here.set_title(f"step {row['step']}, loss {row['mse']:.3g}\n{title}", fontsize=9.5)
+    cosine_bar(grid[0], grid)
+    return _headed(grid, "Cosines between neurons during training", run, 1, 1)
+
+
+def _lines_by_scale(ax: Axes, runs: pd.DataFrame, level: float) -> Axes:
+    flows = list(runs["flow"].unique())
+    grid = panels(ax, 2 * len(flows), columns=2)
+    for here, (flow, count) in zip(grid, product(flows, figures.COUNTS), strict=True):
+        figures.lines_by_scale(runs[runs["flow"] == flow], count, here, level)
+        here.set_title(f"flow {flow}: {here.get_title().partition(',')[0]}", fontsize=11)
+    share_legend(grid)
+    title = f"Lines at the end, mean over seeds and its {level:.0%} interval; dashed: the multiplicity p"
+    return _headed(grid, title, runs, 1, 1)
+
+
+def _alignment(ax: Axes, curves: pd.DataFrame) -> Axes:
+    """Draw the alignment at each plane point, at its largest width."""
+    if "cosine_z" not in curves:
+        raise figures.NothingToDrawError
+    widest = curves[curves["width"] == curves.groupby(POINT)["width"].transform("max")].sort_values(POINT)
+    points = widest.drop_duplicates(POINT)
+    rows = _spread(points)
+    grid = panels(ax, len(rows))
+    for here, (_, row) in zip(grid, rows.iterrows(), strict=True):
+        runs = widest[np.logical_and.reduce([widest[name] == row[name] for name in POINT])]
+        figures.alignment(runs, here).set_title(_place(row), fontsize=11)
+    share_legend(grid)
+    return _headed(grid, "Where the neurons turn to during training", widest, len(rows), len(points))
 
 
 def _training_curves(ax: Axes, curves: pd.DataFrame) -> Axes:

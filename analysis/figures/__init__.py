@@ -8,10 +8,27 @@ from analysis.figures.cosines import cosine_matrix
 from analysis.figures.counts import cluster_map, effective_width_map
 from analysis.figures.curves import effective_ratio, output_curve, training_curves
 from analysis.figures.field import direction_field
+from analysis.figures.initial import COUNTS, alignment, lines_by_scale
 from analysis.figures.orientation import orientation, orientation_plate
 from analysis.figures.phase import phase_diagram
 from analysis.figures.widths import relative_change, relative_change_map
 
-__all__ = ["NothingToDrawError", "animation", "cluster_map", "cosine_matrix", "direction_field", "effective_ratio"]
-__all__ += ["effective_width_map", "orientation", "orientation_plate", "output_curve", "phase_diagram"]
+__all__ = [
+    "COUNTS",
+    "NothingToDrawError",
+    "alignment",
+    "animation",
+    "cluster_map",
+    "cosine_matrix",
+    "direction_field",
+    "effective_ratio",
+]
+__all__ += [
+    "effective_width_map",
+    "lines_by_scale",
+    "orientation",
+    "orientation_plate",
+    "output_curve",
+    "phase_diagram",
+]
 __all__ += ["relative_change", "relative_change_map", "training_curves"]
