@@ -49,6 +49,7 @@ def drawings(runs: pd.DataFrame, snapshots: pd.DataFrame, curves: pd.DataFrame, 
     found = _scales(runs, level)
     if len(curves):
         found["training_curves"] = lambda ax: _training_curves(ax, curves)
+    if "cosine_z" in curves:
         found["alignment"] = lambda ax: _alignment(ax, curves)
     if snapshots.empty:
         return found
@@ -91,9 +92,9 @@ def compared(
 
 def _scales(runs: pd.DataFrame, level: float) -> dict[str, Draw]:
     """Return the picture of lines against the scale of the weights, if it is what these runs differ in."""
-    spelled_out = runs["initialisation"].str.contains("=", regex=False).all()
-    scales, widths = (len(runs[name].unique()) for name in ("beta2", "width"))
-    if not spelled_out or "lines_unweighted" not in runs or scales < 2 or widths > 1:
+    if "lines_unweighted" not in runs or not runs["initialisation"].str.contains("=", regex=False).all():
+        return {}
+    if len(runs["beta2"].unique()) < 2 or len(runs["width"].unique()) > 1:
         return {}
     return {"lines_by_scale": lambda ax: _lines_by_scale(ax, runs, level)}
 
@@ -249,8 +250,6 @@ def _lines_by_scale(ax: Axes, runs: pd.DataFrame, level: float) -> Axes:
 
 def _alignment(ax: Axes, curves: pd.DataFrame) -> Axes:
     """Draw the alignment at each plane point, at its largest width."""
-    if "cosine_z" not in curves:
-        raise figures.NothingToDrawError
     widest = curves[curves["width"] == curves.groupby(POINT)["width"].transform("max")].sort_values(POINT)
     points = widest.drop_duplicates(POINT)
     rows = _spread(points)

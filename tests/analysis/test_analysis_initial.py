@@ -42,8 +42,8 @@ def test_lines_are_means_over_seeds_at_each_scale_and_hollow_above_the_multiplic
     found = labelled(ax)
     assert set(found) >= {"tanh, p = 1", "x_tanh, p = 2", "relu, no p"}
     line = found["x_tanh, p = 2"].lines[0]
-    np.testing.assert_array_equal(line.get_ydata(), [1, 1, 4])
-    np.testing.assert_allclose(line.get_xdata(), [1e-6, 1e-4, 5e-3])
+    np.testing.assert_allclose(np.asarray(line.get_ydata(), float), [1, 1, 4])
+    np.testing.assert_allclose(np.asarray(line.get_xdata(), float), [1e-6, 1e-4, 5e-3])
     hollow = [line.get_xydata().tolist() for line in ax.lines if line.get_markerfacecolor() == "white"]
     assert [points for points in hollow if points] == [[[pytest.approx(5e-3), 4.0]]]
     assert {text.get_text() for text in ax.texts} == {"p = 1", "p = 2"}

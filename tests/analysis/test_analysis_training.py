@@ -34,7 +34,7 @@ def written(folder: Path, suffix: str = ".png") -> set[str]:
 
 def drawn(name: str, snapshots, curves):
     figure = Figure()
-    training.drawings(snapshots, curves)[name](figure.subplots())
+    training.drawings(curves, snapshots, curves, 0.9)[name](figure.subplots())
     return figure
 
 
@@ -71,7 +71,7 @@ def test_many_points_are_a_plate(tmp_path):
     for gamma in np.arange(13) / 10:
         write_point(tmp_path, gamma)
     found = analyse(tmp_path)
-    assert set(training.drawings(found.snapshots, found.curves)) == {
+    assert set(training.drawings(found.runs, found.snapshots, found.curves, 0.9)) == {
         "training_curves",
         "output_curves",
         "orientation_plate",
@@ -87,7 +87,10 @@ def test_data_of_more_inputs_show_cosine_matrices(tmp_path):
     write_point(tmp_path, 1.0, d=4)
     write_point(tmp_path, 1.2, d=4)
     found = analyse(tmp_path)
-    assert set(training.drawings(found.snapshots, found.curves)) == {"training_curves", "cosine_matrices"}
+    assert set(training.drawings(found.runs, found.snapshots, found.curves, 0.9)) == {
+        "training_curves",
+        "cosine_matrices",
+    }
     first, second, bar = drawn("cosine_matrices", found.snapshots, found.curves).axes
     assert "2 lines carry" in first.get_title()
     assert "1.2" in second.get_title()
@@ -100,7 +103,7 @@ def test_a_deep_network_has_a_matrix_a_layer(tmp_path):
     blocks = {name: rng.standard_normal((1, 6, d)) for name, d in (("w1", 2), ("w2", 7), ("w3", 7))}
     write_snapshot(job, job.name, 5, a=np.ones((1, 6)), **blocks, **on_grid())
     found = analyse(tmp_path)
-    assert set(training.drawings(found.snapshots, found.curves)) == {
+    assert set(training.drawings(found.runs, found.snapshots, found.curves, 0.9)) == {
         "training_curves",
         "output_curves",
         "cosine_matrices",
@@ -127,12 +130,12 @@ def test_settings_are_compared(tmp_path, capsys):
     found = analyses(tmp_path)
     figure = Figure()
     tables = [{label: getattr(each, name) for label, each in found.items()} for name in ("snapshots", "curves")]
-    ax = training.compared(*tables, level=0.9)["effective_ratio"](figure.subplots())
+    ax = training.compared(next(iter(found.values())).runs, *tables, level=0.9)["effective_ratio"](figure.subplots())
     assert [text.get_text() for text in ax.get_legend().get_texts()] == ["activation=relu", "activation=tanh"]
     np.testing.assert_allclose(ax.lines[0].get_ydata(), np.array([6, 5, 3, 2]) / 6)
     assert ax.get_title().endswith("$\\gamma = 1$, $\\gamma' = 0$, width $m = 6$")
     matrices = Figure()
-    training.compared(*tables, level=0.9)["cosine_matrices"](matrices.subplots())
+    training.compared(next(iter(found.values())).runs, *tables, level=0.9)["cosine_matrices"](matrices.subplots())
     assert [ax.get_title().splitlines()[0] for ax in matrices.axes[:2]] == ["activation=relu", "activation=tanh"]
     assert r"at $\gamma = 1$" in matrices.get_suptitle().replace("\n", " ")
 
@@ -142,7 +145,7 @@ def test_effective_ratios_under_different_clocks_are_not_compared(tmp_path):
         write_point(tmp_path, 1.0, steps=(), name=flow, flow=flow, setting=flow)
     found = analyses(tmp_path)
     tables = [{label: getattr(each, name) for label, each in found.items()} for name in ("snapshots", "curves")]
-    assert training.compared(*tables, level=0.9) == {}
+    assert training.compared(next(iter(found.values())).runs, *tables, level=0.9) == {}
 
 
 def test_the_last_snapshot_of_the_widest_run_of_the_first_seed_is_shown(tmp_path):
