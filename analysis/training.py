@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import textwrap
 from collections.abc import Callable, Mapping
+from functools import partial
 from itertools import product
 from pathlib import Path
 from typing import Any, cast
@@ -32,7 +33,8 @@ NAMES: tuple[str, ...] = (
     "direction_field",
     "cosine_matrices",
 )
-NAMES += ("effective_ratio", "alignment", "cosine_matrices_training", "lines_by_scale")
+NAMES += ("effective_ratio", "alignment", "lines_by_scale")
+NAMES += ("orientation_training", "direction_field_training", "cosine_matrices_training")
 """Every picture of this module."""
 
 PANELS = 12
@@ -64,9 +66,9 @@ def drawings(runs: pd.DataFrame, snapshots: pd.DataFrame, curves: pd.DataFrame, 
         found["orientation_plate"] = lambda ax: _plate(ax, snapshots)
     elif "layers" in kept:
         found["cosine_matrices"] = lambda ax: _cosine_matrices(ax, last)
-        run = snapshots[snapshots["key"] == last["key"].iloc[0]]
-        if 2 < len(run) <= PANELS and len(last) == 1 and set(layers(run["path"].iloc[0])) == {"w"}:
-            found["cosine_matrices_training"] = lambda ax: _moments(ax, run)
+    run = snapshots[snapshots["key"] == last["key"].iloc[0]]
+    if len(last) == 1 and len(run) > 2 and "two_layer" in kept:
+        found |= {f"{name}_training": partial(_moments, name=name, run=run) for name in _MOVING if name in found}
     return found
 
 
@@ -129,8 +131,9 @@ def _kept(path: Path) -> set[str]:
         layers(path)
         kept.add("layers")
     with contextlib.suppress(SnapshotError):
-        if "angle" in neurons(path):
-            kept = kept - {"layers"} | {"angle"}
+        kept |= {"two_layer", "angle"} if "angle" in neurons(path) else {"two_layer"}
+    if "angle" in kept:
+        kept.discard("layers")
     return kept
 
 
@@ -185,8 +188,8 @@ def _orientation(ax: Axes, last: pd.DataFrame, snapshots: pd.DataFrame) -> Axes:
 def _direction_field(ax: Axes, last: pd.DataFrame) -> Axes:
     grid = panels(ax, len(last), square=True)
     for here, (_, row) in zip(grid, last.iterrows(), strict=True):
-        figures.direction_field(neurons(row["path"]), here, lines=row["activation"] != "relu")
-        here.set_title(f"{_place(row)}: {here.get_title().rpartition(': ')[2]}", fontsize=11)
+        counted = _field(row, here).get_title().rpartition(": ")[2]
+        here.set_title(f"{_place(row)}: {counted}", fontsize=11)
     share_legend(grid)
     title = "Neurons after training in the plane of weight and bias, and their directions"
     return _headed(grid, title, last, len(last), len(last))
@@ -227,14 +230,39 @@ def _places(rows: pd.DataFrame) -> str:
     return " or ".join(_place(row) for _, row in rows.drop_duplicates(POINT).iterrows())
 
 
-def _moments(ax: Axes, run: pd.DataFrame) -> Axes:
-    """Draw the matrix of a run at each of its snapshots."""
-    grid = panels(ax, len(run), square=True)
-    for here, (_, row) in zip(grid, run.iterrows(), strict=True):
-        title = figures.cosine_matrix(neurons(row["path"]), here, bar=False).get_title()
-        here.set_title(f"step {row['step']}, loss {row['mse']:.3g}\n{title}", fontsize=9.5)
-    cosine_bar(grid[0], grid)
-    return _headed(grid, "Cosines between neurons during training", run, 1, 1)
+def _moments(ax: Axes, name: str, run: pd.DataFrame) -> Axes:
+    """Draw one picture of a run at its snapshots, at evenly chosen ones if they are many."""
+    rows = _spread(run)
+    title, draw = _MOVING[name]
+    grid = panels(ax, len(rows), square=name != "orientation")
+    for here, (_, row) in zip(grid, rows.iterrows(), strict=True):
+        counted = draw(row, here).get_title().rpartition(": ")[2]
+        moment = f"step {row['step']}, loss {row['mse']:.3g}"
+        here.set_title(moment if name == "orientation" else f"{moment}\n{counted}", fontsize=9.5)
+    if name == "cosine_matrices":
+        cosine_bar(grid[0], grid)
+    else:
+        share_legend(grid)
+    return _headed(grid, title, rows, 1, 1)
+
+
+def _cosines(row: pd.Series[Any], ax: Axes) -> Axes:
+    return figures.cosine_matrix(neurons(row["path"]), ax, bar=False)
+
+
+def _field(row: pd.Series[Any], ax: Axes) -> Axes:
+    return figures.direction_field(neurons(row["path"]), ax, lines=row["activation"] != "relu")
+
+
+def _angles(row: pd.Series[Any], ax: Axes) -> Axes:
+    return figures.orientation(neurons(row["path"]), ax)
+
+
+_MOVING: Mapping[str, tuple[str, Callable[[pd.Series[Any], Axes], Axes]]] = {
+    "orientation": ("Where the neurons point during training, and how large they are", _angles),
+    "direction_field": ("Neurons during training in the plane of weight and bias, and their directions", _field),
+    "cosine_matrices": ("Cosines between neurons during training", _cosines),
+}
 
 
 def _lines_by_scale(ax: Axes, runs: pd.DataFrame, level: float) -> Axes:
