@@ -62,10 +62,11 @@ def orientation(
         _trajectories(ax, neurons, moments)
     if initial is not None:
         _scatter(ax, initial, "before training", s=4, color=INITIAL, zorder=4)  # on top: what has not moved shows both
-    _scatter(ax, neurons[neurons["active"]], "after training", s=16, color=FINAL, zorder=3)
+    label = "neurons" if initial is None else "after training"
+    _scatter(ax, neurons[neurons["active"]], label, s=16, color=FINAL, zorder=3)
     resting = neurons[~neurons["active"]]
     if len(resting):
-        _scatter(ax, resting, "after training, sees no data point", s=12, color=FINAL, alpha=0.25, zorder=2.5)
+        _scatter(ax, resting, f"{label}, seeing no data point", s=12, color=FINAL, alpha=0.25, zorder=2.5)
     angle_axes(ax)
     ax.set_title("Neurons: orientation and amplitude", fontsize=11)
     legend_below(ax)
