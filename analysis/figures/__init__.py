@@ -10,6 +10,7 @@ from analysis.figures.curves import effective_ratio, output_curve, training_curv
 from analysis.figures.field import direction_field
 from analysis.figures.initial import COUNTS, alignment, lines_by_scale
 from analysis.figures.orientation import orientation, orientation_plate
+from analysis.figures.panels import share_legend
 from analysis.figures.phase import phase_diagram
 from analysis.figures.widths import relative_change, relative_change_map
 
@@ -31,4 +32,4 @@ __all__ += [
     "output_curve",
     "phase_diagram",
 ]
-__all__ += ["relative_change", "relative_change_map", "training_curves"]
+__all__ += ["relative_change", "relative_change_map", "share_legend", "training_curves"]

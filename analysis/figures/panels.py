@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any, cast
 
 from matplotlib.artist import Artist
@@ -31,7 +32,7 @@ def panels(ax: Axes, count: int, columns: int = 4, square: bool = False) -> list
     return [figure.add_subplot(grid[place // columns, place % columns]) for place in range(count)]
 
 
-def share_legend(axes: list[Axes]) -> None:
+def share_legend(axes: Sequence[Axes]) -> None:
     """Put one legend for all panels below the figure, an entry for each name that occurs in one of them."""
     entries: dict[str, Artist] = {}
     for ax in axes:
