@@ -17,7 +17,7 @@ from condense.data import Dataset
 from condense.flows.base import State
 from condense.networks.base import Network
 
-__all__ = ["FOLDER", "Moments", "Snapshot", "outputs_on_grid", "taken"]
+__all__ = ["FOLDER", "Moments", "Snapshot"]
 
 FOLDER = "snapshots"
 """The folder of snapshots below that of a job."""
@@ -60,6 +60,21 @@ class Snapshot:
     step: int
     arrays: Mapping[str, Any]
 
+    @classmethod
+    def of(cls, state: State, width: int, seed: int, key: str, final: bool, data: Dataset) -> Snapshot:
+        """Return the snapshot of a single run."""
+        network = state.network
+        numbers = {"step": state.steps, "time": state.time, "mse": state.mse, "kappa": network.kappa}
+        arrays = {
+            "key": key,
+            **{name: value.item() for name, value in numbers.items()},
+            "final": final,
+            "copies": network.copies,
+            **{name: block[0].cpu().numpy() for name, block in network.weights(state.displacement).items()},
+            **_on_grid(state, data),
+        }
+        return cls(width, seed, int(state.steps), arrays)
+
     @property
     def name(self) -> str:
         """The name of its file."""
@@ -77,34 +92,15 @@ class Snapshot:
             np.savez(file, allow_pickle=False, **self.arrays)
 
 
-def taken(state: State, final: bool) -> list[dict[str, Any]]:
-    """Return what a snapshot of each run holds: its moment, its scales and its weights."""
-    network = state.network
-    numbers = {"step": state.steps, "time": state.time, "mse": state.mse, "kappa": network.kappa}
-    weights = {name: block.cpu().numpy() for name, block in network.weights(state.displacement).items()}
-    runs = len(state.run)
-    return [
-        {
-            **{name: values[run].item() for name, values in numbers.items()},
-            "final": final,
-            "copies": network.copies,
-            **{name: block[run] for name, block in weights.items()},
-        }
-        for run in range(runs)
-    ]
-
-
-def outputs_on_grid(state: State, data: Dataset) -> list[dict[str, NDArray[np.float64]]]:
-    """Return for each run the output on a grid and the data, if inputs are numbers; else nothing."""
-    runs = len(state.run)
+def _on_grid(state: State, data: Dataset) -> dict[str, NDArray[np.float64]]:
+    """Return the output of a run on a grid and the data, if inputs are numbers; else nothing."""
     if data.x.shape[1] != 1:
-        return [{} for _ in range(runs)]
+        return {}
     low, high = data.x.min(), data.x.max()
     margin = (high - low) / 4 or 1.0
     grid = np.linspace(low - margin, high + margin, GRID)
     network: Network | None = state.network.on(grid[:, None])
     if network is None:
-        return [{} for _ in range(runs)]
-    outputs = network.stage(state.displacement, kernel=False).outputs.cpu().numpy()
-    about = {"x": grid, "data_x": data.x[:, 0], "data_y": data.y}
-    return [{**about, "f": outputs[run]} for run in range(runs)]
+        return {}
+    outputs = network.stage(state.displacement, kernel=False).outputs[0].cpu().numpy()
+    return {"x": grid, "f": outputs, "data_x": data.x[:, 0], "data_y": data.y}

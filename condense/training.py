@@ -17,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from condense import checkpoint, estimate, registry, snapshots
+from condense import checkpoint, estimate, registry
 from condense.batches import Batch, Wanted
 from condense.checkpoint import Arrays, Checkpoint, CheckpointError
 from condense.flows.base import STATUS_CODES, Flow, State
@@ -194,14 +194,11 @@ class _Training:
     def _snapshots(self, state: State, final: bool) -> list[tuple[Wanted, Snapshot]]:
         """Return the snapshots of the runs whose weights are kept."""
         problem, runs = self.batch.problem, [self.batch.runs[place] for place in state.run.tolist()]
-        kept = [number for number, run in enumerate(runs) if problem.config.snapshots.keeps(run.width, run.seed)]
-        if not kept:
-            return []
-        chosen = state.select(torch.tensor(kept))
-        found = zip(kept, snapshots.taken(chosen, final), snapshots.outputs_on_grid(chosen, problem.data), strict=True)
+        keeps = problem.config.snapshots.keeps
         return [
-            (run, Snapshot(run.width, run.seed, arrays["step"], {"key": run.key, **arrays, **on_grid}))
-            for run, arrays, on_grid in ((runs[number], arrays, on_grid) for number, arrays, on_grid in found)
+            (run, Snapshot.of(state.select(torch.tensor([number])), run.width, run.seed, run.key, final, problem.data))
+            for number, run in enumerate(runs)
+            if keeps(run.width, run.seed)
         ]
 
     def _end(self, state: State) -> Progress:

@@ -65,7 +65,17 @@ def test_settings_in_the_table_are_allowed(mine):
         assert done.returncode == 0, (setting, done.stderr)
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/conventions.md", "docs/slurm.md", "multirun/README.md"])
+@pytest.mark.parametrize(
+    "page",
+    [
+        "README.md",
+        "docs/conventions.md",
+        "docs/slurm.md",
+        "docs/condensation.md",
+        "docs/performance.md",
+        "multirun/README.md",
+    ],
+)
 def test_links_lead_somewhere(page):
     path = ROOT / page
     for target in re.findall(r"\]\((?!https?:)([^)#]+)", path.read_text()):
