@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -51,7 +52,7 @@ class Analysis:
         """The block of parameters whose exponent decides the regime: w, or theta without a w."""
         return order_parameter(blocks(self.runs))
 
-    @property
+    @functools.cached_property
     def curves(self) -> pd.DataFrame:
         """What was measured of the runs on their way, a row a moment; no row if they were not looked at."""
         return records.curves(self.runs)

@@ -15,14 +15,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from analysis.collect import POINT, collect
+from condense.records import SNAPSHOTS
 
-__all__ = ["FOLDER", "Output", "SnapshotError", "coordinates", "gathered", "layers", "located", "neurons", "output"]
+__all__ = ["Output", "SnapshotError", "coordinates", "gathered", "layers", "located", "neurons", "output"]
 __all__ += ["snapshots"]
 
 Values = NDArray[np.float64]
-
-FOLDER = "snapshots"
-"""The folder below that of a job in which its runs keep snapshots, an npz each."""
 
 MOMENT = ("step", "time", "mse", "final")
 """What a snapshot says of its moment; a run has columns of some of these names for its end."""
@@ -60,7 +58,7 @@ def located(runs: pd.DataFrame, folders: Iterable[Path]) -> tuple[pd.DataFrame, 
     rows: list[dict[str, Any]] = []
     skipped: list[str] = []
     known = set(runs["key"])
-    for path in (path for job in folders for path in sorted((job / FOLDER).glob("*.npz"))):
+    for path in (path for job in folders for path in sorted((job / SNAPSHOTS).glob("*.npz"))):
         try:
             rows.append({**_moment(path, known), "path": path})
         except SnapshotError as error:
@@ -155,18 +153,20 @@ def _matrices(held: Mapping[str, Any]) -> dict[str, Values]:
 
 
 def _moment(path: Path, known: set[str]) -> dict[str, Any]:
-    held = _load(path, ("key", *MOMENT))
+    held = _load(path, ("key", *MOMENT), whole=True)
     moment = {name: held[name].item() for name in ("key", *MOMENT)}
     if moment["key"] not in known:
         raise SnapshotError(f"{path}: no record has its run ({moment['key']}); perhaps the run has not ended")
     return moment
 
 
-def _load(path: Path | str, names: Iterable[str] = ()) -> dict[str, Any]:
-    """Return arrays of a snapshot by name, all without names."""
+def _load(path: Path | str, names: Iterable[str] = (), whole: bool = False) -> dict[str, Any]:
+    """Return arrays of a snapshot by name, all without names; `whole` reads the others too to see that they can be."""
     try:
         with zipfile.ZipFile(path) as archive:
             held = {member.removesuffix(".npy") for member in archive.namelist()}
+            if whole and (damaged := archive.testzip()):
+                raise SnapshotError(f"{path}: not a readable snapshot, {damaged} in it is damaged")
         absent = [name for name in ("key", *MOMENT, "copies") if name not in held]
         if absent:
             raise SnapshotError(f"{path}: not a snapshot of condense, it has no {', '.join(absent)}")

@@ -57,6 +57,8 @@ def drawings(runs: pd.DataFrame, snapshots: pd.DataFrame, curves: pd.DataFrame, 
         return found
     kept = _kept(snapshots["path"].iloc[0])
     last = chosen_runs(snapshots)
+    if last.empty:
+        return found
     if "output" in kept:
         found["output_curves"] = lambda ax: _output_curves(ax, last)
     if "angle" in kept and len(last) <= PANELS:
@@ -116,8 +118,8 @@ def animated(snapshots: pd.DataFrame, path: Path) -> list[Path]:
 
 
 def chosen_runs(snapshots: pd.DataFrame) -> pd.DataFrame:
-    """Return the last snapshot of one run a plane point: the smallest seed at its largest width."""
-    last = snapshots.drop_duplicates("key", keep="last").sort_values(["width", "seed"], ascending=[False, True])
+    """Return the snapshot at the end of one run a plane point: the smallest seed at its largest width."""
+    last = snapshots[snapshots["final"]].sort_values(["width", "seed"], ascending=[False, True])
     return last.drop_duplicates(POINT).sort_values(POINT, ignore_index=True)
 
 
@@ -197,7 +199,7 @@ def _direction_field(ax: Axes, last: pd.DataFrame) -> Axes:
 
 def _plate(ax: Axes, snapshots: pd.DataFrame) -> Axes:
     plain = snapshots[snapshots["initialisation"] == "plane"]
-    last = plain.drop_duplicates("key", keep="last").sort_values("seed").drop_duplicates([*POINT, "width"])
+    last = plain[plain["final"]].sort_values("seed").drop_duplicates([*POINT, "width"])
     if last.empty:
         raise figures.NothingToDrawError("no plate to draw: no snapshot is of a plain plane point")
     return figures.orientation_plate(gathered(last), ax)

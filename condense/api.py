@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Iterable, Iterator
 from itertools import product
 from pathlib import Path
@@ -13,7 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from condense import data as data_sets
-from condense import records, registry, schema
+from condense import files, identity, records, registry, schema
 from condense.batches import Wanted, batches
 from condense.data import Dataset
 from condense.networks import UserNetwork
@@ -22,6 +23,9 @@ from condense.problem import Problem
 from condense.training import Row, Trainer
 
 __all__ = ["simulate"]
+
+NOTE = "simulate.json"
+"""What `simulate` notes in a folder of its own: all that its runs share."""
 
 Arrays = tuple[NDArray[np.float64], NDArray[np.float64]]
 
@@ -104,8 +108,7 @@ def simulate(
 def _kept(problems: list[Problem], folder: Path) -> pd.DataFrame:
     """Compute the runs that a folder lacks, and return the records of all."""
     folders = [folder / problem.config.init.folder for problem in problems]
-    for problem, job in zip(problems, folders, strict=True):
-        _check_folder(problem, job)
+    _claim(folder, problems)
     for failure in Pack(problems, folders).compute().values():
         raise failure.error
     tables = [records.read(job / records.FILE) for job in folders]
@@ -114,19 +117,23 @@ def _kept(problems: list[Problem], folder: Path) -> pd.DataFrame:
     return table[table.key.isin(wanted)]
 
 
-def _check_folder(problem: Problem, job: Path) -> None:
-    """Refuse a folder with runs of another setting, or with runs that were looked at at other moments."""
-    if not (job / records.FILE).exists():
-        return
-    table, snapshots = records.read(job / records.FILE), problem.config.snapshots
-    if (table.setting != problem.setting).any():
-        raise ValueError(f"folder: {job} holds runs of another setting (network, data, flow, ...); give another folder")
-    curves = records.curves(table[table.key.isin(problem.keys)])
-    for steps, last in zip(curves.groupby("key").step.agg(set), curves.groupby("key").step.max(), strict=True):
-        if absent := set(snapshots.moments(int(last))) - steps:
-            raise ValueError(f"folder: the runs in {job} have no snapshot at step {min(absent)}; give another folder")
-    if snapshots and len(table[table.key.isin(problem.keys)]) and curves.empty:
-        raise ValueError(f"folder: the runs in {job} were made without snapshots; give another folder")
+def _claim(folder: Path, problems: list[Problem]) -> None:
+    """Note in a folder how its runs are made and watched, or refuse one whose runs differ in that."""
+    problem = problems[0]
+    watched = {name: identity.delta(getattr(problem.config, name)) for name in ("measure", "snapshots")}
+    asked = {"setting": identity.without_place(problem.facts), **watched}
+    plain = json.loads(json.dumps(asked))
+    note = folder / NOTE
+    if note.exists():
+        held = json.loads(note.read_text())
+        differing = [key for key in plain if held.get(key) != plain[key]]
+        if differing:
+            said = "; ".join(f"{key} {held.get(key)} there, {plain[key]} here" for key in differing)
+            raise ValueError(f"folder: {folder} holds runs that differ in {said}; give another folder")
+    elif any(folder.glob(f"*/{records.FILE}")):
+        raise ValueError(f"folder: {folder} holds runs that are not of simulate(folder=...); give another folder")
+    with files.replacing(note) as unfinished:
+        unfinished.write_text(json.dumps(plain, indent=1))
 
 
 def _rows(problems: list[Problem]) -> Iterator[Row]:

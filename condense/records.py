@@ -21,10 +21,26 @@ from condense import files
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["COLUMNS", "FILE", "STATUSES", "RecordsError", "arrow", "empty", "frame", "frames", "held", "load", "read"]
+__all__ = [
+    "COLUMNS",
+    "FILE",
+    "SNAPSHOTS",
+    "STATUSES",
+    "RecordsError",
+    "arrow",
+    "empty",
+    "frame",
+    "frames",
+    "held",
+    "load",
+    "read",
+]
 __all__ += ["curves", "relative_changes", "with_file", "write"]
 
 FILE = "runs.parquet"
+
+SNAPSHOTS = "snapshots"
+"""The folder below that of a job in which its runs keep their weights on their way, an npz a moment."""
 
 STATUSES = ("converged", "max_steps", "stalled", "nonfinite", "failed")
 """How a run ended: below its stop; out of steps; no way down; not a finite number; its job raised an error."""

@@ -97,6 +97,7 @@ def merge(
     return merged
 
 
+@np.errstate(over="ignore", invalid="ignore")  # of runs that diverged; the results are looked at
 def reduced(
     w: Array,
     a: Array,

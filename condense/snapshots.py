@@ -16,11 +16,9 @@ from condense import files, schema
 from condense.data import Dataset
 from condense.flows.base import State
 from condense.networks.base import Network
+from condense.records import SNAPSHOTS
 
-__all__ = ["FOLDER", "Moments", "Snapshot"]
-
-FOLDER = "snapshots"
-"""The folder of snapshots below that of a job."""
+__all__ = ["Moments", "Snapshot"]
 
 GRID = 401
 """Points at which the output of a network of one input is kept, a quarter of the data's extent beyond them."""
@@ -86,7 +84,7 @@ class Snapshot:
         Raises:
             OSError: there is no space left, say.
         """
-        folder = job / FOLDER
+        folder = job / SNAPSHOTS
         folder.mkdir(parents=True, exist_ok=True)
         with files.replacing(folder / self.name) as unfinished, unfinished.open("wb") as file:
             np.savez(file, allow_pickle=False, **self.arrays)

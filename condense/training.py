@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import json
+import math
 import time
 import traceback
 import warnings
@@ -121,8 +122,10 @@ class _Training:
                 state = self.state = state.select(~ended)
                 yield progress
             else:
-                state = self.state = self._timed(state.run, partial(self.flow.step, state))
-                yield Progress(snapshots=self._look_if_due(state) if self.moments else ())
+                stepped = self._timed(state.run, partial(self.flow.step, state))
+                looks = self._look_if_due(stepped) if self.moments else ()
+                state = self.state = stepped  # not before: if a look raises, its step is taken once more
+                yield Progress(snapshots=looks)
 
     def rest(self) -> Batch:
         """Return the runs that have not ended, to go on from where they are."""
@@ -167,7 +170,8 @@ class _Training:
             raise CheckpointError("a checkpoint without what was measured on the way")
         self.curves = [json.loads(str(text)) for text in values[CURVE]]
         for run, curve in enumerate(self.curves):
-            moments.restore(run, min(moment["mse"] for moment in curve) / curve[0]["mse"])
+            start, *later = (moment["mse"] for moment in curve)
+            moments.restore(run, min(later, default=math.inf) / start)
 
     def _look_if_due(self, state: State) -> list[tuple[Wanted, Snapshot]]:
         assert self.moments
@@ -184,12 +188,13 @@ class _Training:
         return self._timed(state.run, partial(_measured, state, self.batch.problem.config.measure))
 
     def _note(self, state: State, measured: list[Row], final: bool) -> list[tuple[Wanted, Snapshot]]:
-        """Add what was measured of runs at a moment to their curves, and return their snapshots."""
+        """Return the snapshots of runs at a moment, and add what was measured to their curves."""
+        looks = self._timed(state.run, partial(self._snapshots, state, final))
         moment = {"step": state.steps.tolist(), "time": state.time.tolist(), "mse": state.mse.tolist()}
         for number, (place, columns) in enumerate(zip(state.run.tolist(), measured, strict=True)):
             changing = {name: value for name, value in columns.items() if not name.endswith(("_initial", "_sup"))}
             self.curves[place].append({**{name: values[number] for name, values in moment.items()}, **changing})
-        return self._timed(state.run, partial(self._snapshots, state, final))
+        return looks
 
     def _snapshots(self, state: State, final: bool) -> list[tuple[Wanted, Snapshot]]:
         """Return the snapshots of the runs whose weights are kept."""
@@ -257,7 +262,10 @@ def _measured(state: State, measure: Measure) -> list[Row]:
     columns: dict[str, list[Any]] = {}
     for name in measure.observables:
         columns |= registry.resolve("observable", name, "measure.observables")(state, measure)
-    rows = [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
+    plain = {
+        name: [value.item() if isinstance(value, np.generic) else value for value in columns[name]] for name in columns
+    }
+    rows = [dict(zip(plain, values, strict=True)) for values in zip(*plain.values(), strict=True)]
     return rows or [{} for _ in range(len(state.run))]
 
 

@@ -305,8 +305,11 @@ class TwoLayer(Batched, OfNeurons):
 
     def mean_input(self, targets: Tensor) -> Tensor:
         """Return z = (1/n) sum_i y_i x_i, shape (R, d)."""
-        z = targets @ self.inputs / len(self.inputs)
-        return z if self.lifted else z @ self.basis.T
+        z, terms = (y @ x / len(x) for y, x in ((targets, self.inputs), (targets.abs(), self.inputs.abs())))
+        if not self.lifted:
+            z, terms = z @ self.basis.T, terms @ self.basis.T.abs()
+        rounding = 100 * torch.finfo(z.dtype).eps * terms  # of a component that is zero by symmetry the sign is noise
+        return z.where(z.abs() > rounding, 0.0)
 
     def in_span(self, vectors: Tensor) -> Tensor:
         """Return vectors of the input space in the basis of the span, shape (R, r)."""

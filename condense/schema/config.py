@@ -53,6 +53,10 @@ class Config:
         for key in ("widths", "seeds"):
             if len(set(getattr(self, key))) < len(getattr(self, key)):
                 refuse(key, list(getattr(self, key)), "each value once")
+        for key in ("widths", "seeds"):
+            chosen = getattr(self.snapshots, key)
+            if chosen is not None and not set(chosen) & set(getattr(self, key)):
+                refuse(f"snapshots.{key}", chosen, f"null, or some of {key} = {getattr(self, key)}")
         if self.dtype not in ("float64", "float32"):
             refuse("dtype", self.dtype, "float64 or float32")
         if self.network.keep < 1:

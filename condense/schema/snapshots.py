@@ -8,6 +8,9 @@ from condense.schema.checks import refuse, whole
 
 __all__ = ["Snapshots"]
 
+MOST = 1000
+"""Moments a decade, beyond which looking takes longer than training."""
+
 
 @dataclass
 class Snapshots:
@@ -34,8 +37,8 @@ class Snapshots:
             refuse(
                 "snapshots.losses", self.losses, "shares of the first mean square residual in (0, 1], such as [0.9,0.1]"
             )
-        if self.per_decade < 0:
-            refuse("snapshots.per_decade", self.per_decade, "a number of moments a decade of steps, 0 for none")
+        if not 0 <= self.per_decade <= MOST:
+            refuse("snapshots.per_decade", self.per_decade, f"moments a decade of steps, 0 for none, at most {MOST}")
 
     def __bool__(self) -> bool:
         """Whether any moment is chosen."""

@@ -54,12 +54,15 @@ def test_damaged_foreign_and_lost_files_are_skipped_and_named(job):
     content, folder = whole.read_bytes(), whole.parent
     (folder / "half.npz").write_bytes(content[: len(content) // 2])
     (folder / "empty.npz").touch()
+    place = content.index(b"w.npy") + 200
+    (folder / "body.npz").write_bytes(content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :])
     np.savez(folder / "foreign.npz", weights=np.ones(3))
     write_snapshot(job, "unknown", 7, **PLAIN)
     collection = collect(job.parent)
     found, skipped = located(collection.runs, collection.folders)
     assert found["path"].tolist() == [whole]
-    empty, foreign, half, lost = sorted(skipped)
+    body, empty, foreign, half, lost = sorted(skipped)
+    assert "body.npz: not a readable snapshot, w.npy in it is damaged" in body
     assert "empty.npz: not a readable snapshot, half-written perhaps" in empty
     assert "foreign.npz: not a snapshot of condense, it has no key, step, time, mse, final, copies" in foreign
     assert "half.npz: not a readable snapshot, half-written perhaps" in half

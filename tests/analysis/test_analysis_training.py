@@ -101,7 +101,7 @@ def test_a_deep_network_has_a_matrix_a_layer(tmp_path):
     job = write_point(tmp_path, 1.0, steps=())
     rng = np.random.default_rng(0)
     blocks = {name: rng.standard_normal((1, 6, d)) for name, d in (("w1", 2), ("w2", 7), ("w3", 7))}
-    write_snapshot(job, job.name, 5, a=np.ones((1, 6)), **blocks, **on_grid())
+    write_snapshot(job, job.name, 5, final=True, a=np.ones((1, 6)), **blocks, **on_grid())
     found = analyse(tmp_path)
     assert set(training.drawings(found.runs, found.snapshots, found.curves, 0.9)) == {
         "training_curves",
@@ -152,10 +152,10 @@ def test_the_last_snapshot_of_the_widest_run_of_the_first_seed_is_shown(tmp_path
     job = tmp_path / "job"
     rows = [{**row, "key": f"{row['width']:g},{row['seed']}"} for row in power_law_rows(1.0, 0.0, widths=(4.0, 8.0))]
     records.write(records.frame(rows), job / records.FILE)
-    for width, seed, step in ((4, 0, 9), (8, 2, 5), (8, 1, 3), (8, 1, 7)):
-        write_snapshot(job, f"{width},{seed}", step, width, seed, **two_layer([[1, 0]], [1]))
+    for width, seed, step in ((4, 0, 9), (8, 2, 9), (8, 1, 3), (8, 1, 9), (8, 0, 7)):
+        write_snapshot(job, f"{width},{seed}", step, width, seed, final=step == 9, **two_layer([[1, 0]], [1]))
     [row] = training.chosen_runs(snapshots(tmp_path)).to_dict("records")
-    assert (row["width"], row["seed"], row["step"]) == (8, 1, 7)
+    assert (row["width"], row["seed"], row["step"]) == (8, 1, 9)  # seed 0 has not ended
 
 
 def test_a_damaged_snapshot_is_told_and_the_rest_is_drawn(tmp_path, capsys):

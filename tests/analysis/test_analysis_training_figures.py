@@ -56,7 +56,7 @@ def test_orientations_before_and_after_training(network):
     np.testing.assert_allclose(labelled(ax, "before").get_offsets(), [[0.5, 0.25], [1.0, 0.5], [-2.0, 1.0]])
     moving = next(item for item in ax.collections if item.get_label() == "after training")
     np.testing.assert_allclose(moving.get_offsets(), [[0.7, 0.5], [0.7, 1.0]])
-    resting = labelled(ax, "after training, sees no data point")
+    resting = labelled(ax, "after training, seeing no data point")
     np.testing.assert_allclose(resting.get_offsets(), [[-2.0, 0.4]])
     assert resting.get_alpha() < 1
     assert len(legend(ax)) == 3

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import condense
-from condense import records, schema
+from condense import records, schema, training
 from condense.batches import Wanted, batches
 from condense.pack import Pack
 from condense.problem import Problem
@@ -174,7 +174,11 @@ def test_moments_are_in_order_and_within_the_run(steps, per_decade, most):
         ({"steps": [-1]}, r"snapshots.steps = \[-1\] is not allowed: step numbers, 0 or above"),
         ({"steps": [1.5]}, r"snapshots.steps = 1.5 is not allowed: integers alone"),
         ({"losses": [2]}, r"snapshots.losses = \[2.0\] is not allowed: shares of the first mean square residual"),
-        ({"per_decade": -2}, r"snapshots.per_decade = -2 is not allowed"),
+        (
+            {"per_decade": -2},
+            r"snapshots.per_decade = -2 is not allowed: moments a decade of steps, 0 for none, at most",
+        ),
+        ({"per_decade": 10**6}, r"snapshots.per_decade = 1000000 is not allowed"),
     ],
 )
 def test_bad_moments_are_refused(options, text):
@@ -187,13 +191,18 @@ def test_a_folder_that_cannot_serve_is_refused(tmp_path):
     with pytest.raises(ValueError, match="snapshots keep weights: give a folder"):
         condense.simulate(1.0, snapshots=LOOKS, **options)
     condense.simulate(1.0, folder=tmp_path, **options)
-    with pytest.raises(ValueError, match="were made without snapshots; give another folder"):
-        condense.simulate(1.0, folder=tmp_path, snapshots=LOOKS, **options)
-    with pytest.raises(ValueError, match="holds runs of another setting"):
-        condense.simulate(1.0, folder=tmp_path, activation="tanh", **options)
-    condense.simulate(1.1, folder=tmp_path, snapshots=LOOKS, **options)
-    with pytest.raises(ValueError, match="have no snapshot at step 2;"):
-        condense.simulate(1.1, folder=tmp_path, snapshots=schema.Snapshots(steps=[2]), **options)
+    differing = {
+        "snapshots {} there, {'steps': [2]} here": {"snapshots": schema.Snapshots(steps=[2])},
+        "measure {} there, {'observables': ['alignment']} here": {"measure": schema.Measure(["alignment"])},
+        "'activation': 'tanh'": {"activation": "tanh"},
+    }
+    for said, change in differing.items():
+        with pytest.raises(ValueError, match=r"holds runs that differ in .*; give another folder") as refused:
+            condense.simulate(1.0, folder=tmp_path, **options, **change)
+        assert said in str(refused.value)
+    (tmp_path / "simulate.json").unlink()
+    with pytest.raises(ValueError, match=r"holds runs that are not of simulate\(folder=\.\.\.\)"):
+        condense.simulate(1.0, folder=tmp_path, **options)
 
 
 def test_a_kept_folder_is_not_computed_again(tmp_path):
@@ -240,3 +249,55 @@ def test_the_stop_may_be_close_to_the_start():
     fall = 1 - runs.mse_final / runs.mse_initial
     assert runs.converged.all()
     assert ((fall >= 0.01) & (fall <= 0.01021)).all()
+
+
+def test_weights_of_no_run_at_all_are_refused():
+    with pytest.raises(ValueError, match=r"snapshots.widths = \[99\] is not allowed: null, or some of widths = \[10\]"):
+        schema.Config(widths=[10], snapshots=schema.Snapshots(steps=[0], widths=[99]))
+
+
+def numpy_count(state, measure):
+    """An observable of a user's that returns numbers of numpy."""
+    return {"count": list(np.arange(len(state.run)))}
+
+
+def test_numbers_of_numpy_survive_a_checkpoint():
+    measure = schema.Measure(observables=[f"{__name__}.numpy_count"])
+    one = Problem.of(schema.Config(widths=[30], seeds=[0, 1], measure=measure, snapshots=LOOKS))
+    trainer = Trainer(next(batches(wanted(one))))
+    for place, _ in enumerate(trainer):
+        if place == 5:
+            break
+    [rest] = trainer.rest
+    rows = [row for progress in Trainer(rest) for _, row in progress.ended]
+    assert all(moment["count"] in (0, 1) for row in rows for moment in row["curve"])
+
+
+@pytest.mark.parametrize("call", [3, 4, 5, 9])
+def test_a_look_that_raises_once_loses_no_moment(call, monkeypatch):
+    straight = [row for progress in Trainer(next(batches(wanted(problem())))) for _, row in progress.ended]
+    measured, calls = training._measured, []
+
+    def raises(state, measure):
+        calls.append(len(state.run))
+        if len(calls) == call:
+            raise RuntimeError("once")
+        return measured(state, measure)
+
+    monkeypatch.setattr(training, "_measured", raises)
+    taken, ended = [], {}
+    for progress in Trainer(next(batches(wanted(problem())))):
+        taken += [(run.key, snapshot.step) for run, snapshot in progress.snapshots]
+        ended |= {row["key"]: row for _, row in progress.ended}
+        assert not progress.failed
+    for row in straight:
+        steps = [moment["step"] for moment in row["curve"]]
+        assert [moment["step"] for moment in ended[row["key"]]["curve"]] == steps
+        assert {step for key, step in taken if key == row["key"]} == set(steps)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_components_of_z_that_are_zero_by_symmetry_have_no_sign(dtype):
+    x = np.linspace(-1, 1, 30)
+    runs = condense.simulate(1.2, widths=[20], seeds=[0], data=(x, x**2), measure=MEASURE, dtype=dtype)
+    assert runs.cosine_sign_z.to_numpy() == pytest.approx(runs.cosine_z.to_numpy())  # z lies along the bias
