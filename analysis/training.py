@@ -49,9 +49,10 @@ _LETTERS = 10  # an inch of a title holds
 def drawings(runs: pd.DataFrame, snapshots: pd.DataFrame, curves: pd.DataFrame, level: float) -> dict[str, Draw]:
     """Return the pictures that the runs, the snapshots and the curves of a setting allow, by name."""
     found = _scales(runs, level)
-    if len(curves):
+    looked_at = len(curves) and curves.groupby("key").size().max() > 2  # start and end are no curve
+    if looked_at:
         found["training_curves"] = lambda ax: _training_curves(ax, curves)
-    if "cosine_z" in curves:
+    if looked_at and "cosine_z" in curves:
         found["alignment"] = lambda ax: _alignment(ax, curves)
     if snapshots.empty:
         return found

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import condense
-from condense import records, schema, training
+from condense import pack, records, schema, training
 from condense.batches import Wanted, batches
 from condense.pack import Pack
 from condense.problem import Problem
@@ -301,3 +301,25 @@ def test_components_of_z_that_are_zero_by_symmetry_have_no_sign(dtype):
     x = np.linspace(-1, 1, 30)
     runs = condense.simulate(1.2, widths=[20], seeds=[0], data=(x, x**2), measure=MEASURE, dtype=dtype)
     assert runs.cosine_sign_z.to_numpy() == pytest.approx(runs.cosine_z.to_numpy())  # z lies along the bias
+
+
+@pytest.mark.parametrize("asked", [2, 9, 30])
+def test_a_pack_that_is_stopped_and_goes_on_leaves_every_snapshot(tmp_path, monkeypatch, asked):
+    monkeypatch.setattr(pack, "WORTH_SAVING", 0.0)
+    folders = [tmp_path / "straight", tmp_path / "stopped"]
+    Pack([problem()], folders[:1]).compute()
+    questions = []
+
+    def stop():
+        questions.append(None)
+        return len(questions) > asked
+
+    Pack([problem()], folders[1:], stop=stop, scratch=tmp_path / "scratch").compute()
+    assert any((tmp_path / "scratch").glob("*.npz")) == (len(questions) > 1)
+    Pack([problem()], folders[1:], scratch=tmp_path / "scratch").compute()
+    straight, stopped = (sorted(folder.rglob("*.npz")) for folder in folders)
+    assert [path.name for path in straight] == [path.name for path in stopped]
+    for one, other in zip(straight, stopped, strict=True):
+        assert arrays(one)["w"] == pytest.approx(arrays(other)["w"], rel=1e-9)
+    curves = [records.curves(records.read(folder / records.FILE)).sort_values(["key", "step"]) for folder in folders]
+    pd.testing.assert_frame_equal(*(curve.reset_index(drop=True) for curve in curves), check_dtype=False, rtol=1e-9)
