@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Groups", "groups"]
+__all__ = ["Groups", "groups", "stable_lines"]
 
 Values = NDArray[np.float64]
 
@@ -54,3 +54,24 @@ def groups(
     member = np.where(near.any(axis=1), first, -1)
     opposite = lines & (cosines[np.arange(len(w)), first] < 0)
     return Groups(member, np.where(opposite, -1, 1), found.directions, found.shares)
+
+
+def stable_lines(angles: Values, velocity: Values, tolerance: float = 0.05) -> Values:
+    """Return the angles in [0, pi) of the lines that neurons turn to in a field of velocities, for either sign of a.
+
+    Neurons of a > 0 turn to a direction where the angular velocity falls through zero, those of a < 0, which move the
+    other way, where it rises through zero.
+
+    Args:
+        angles: evenly spaced angles of a whole turn, shape (k,).
+        velocity: dw/dt there for a = 1, shape (k, 2).
+        tolerance: lines that differ by less, in radians, are one.
+    """
+    turning = velocity[:, 1] * np.cos(angles) - velocity[:, 0] * np.sin(angles)
+    after, step = np.roll(turning, -1), angles[1] - angles[0]
+    crossing = np.flatnonzero(turning * after < 0)
+    zeros = np.sort((angles[crossing] + step * turning[crossing] / (turning[crossing] - after[crossing])) % np.pi)
+    if not len(zeros):
+        return zeros
+    gaps = np.diff(zeros, prepend=zeros[-1] - np.pi)
+    return zeros[gaps > tolerance] if (gaps > tolerance).any() else zeros[:1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import textwrap
 from collections.abc import Callable, Mapping
 from itertools import product
@@ -16,7 +17,7 @@ from analysis import figures
 from analysis.collect import POINT
 from analysis.figures.cosines import cosine_bar
 from analysis.figures.panels import panels, share_legend
-from analysis.snapshots import gathered, layers, neurons, output
+from analysis.snapshots import SnapshotError, field, gathered, layers, neurons, output
 
 __all__ = ["MOVING", "PANELS", "alignment", "cosine_matrices", "direction_field", "effective_ratio", "lines_by_scale"]
 __all__ += ["moments", "orientation", "output_curves", "plate", "training_curves"]
@@ -154,7 +155,10 @@ def _cosines(row: pd.Series[Any], ax: Axes) -> Axes:
 
 
 def _field(row: pd.Series[Any], ax: Axes) -> Axes:
-    return figures.direction_field(neurons(row["path"]), ax, lines=row["activation"] != "relu")
+    velocities = None
+    with contextlib.suppress(SnapshotError):  # of a run from before they were kept
+        velocities = field(row["path"])
+    return figures.direction_field(neurons(row["path"]), ax, row["activation"] != "relu", velocities)
 
 
 def _angles(row: pd.Series[Any], ax: Axes) -> Axes:

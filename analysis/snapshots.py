@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from analysis.collect import POINT, collect
 from condense.records import SNAPSHOTS
 
-__all__ = ["Output", "SnapshotError", "coordinates", "gathered", "layers", "located", "neurons", "output"]
+__all__ = ["Output", "SnapshotError", "coordinates", "field", "gathered", "layers", "located", "neurons", "output"]
 __all__ += ["snapshots"]
 
 Values = NDArray[np.float64]
@@ -119,6 +119,23 @@ def output(path: Path | str) -> Output:
         raise SnapshotError(f"{path}: no output on a grid in it; it is kept for data of one input only")
     curve = pd.DataFrame({"x": held["x"], "f": held["f"]})
     return Output(curve, pd.DataFrame({"x": held["data_x"], "y": held["data_y"]}))
+
+
+def field(path: Path | str) -> pd.DataFrame:
+    """Return where neurons of one input were moving: angle of (weight, bias), v_0 and v_1, which are dw/dt for a = 1.
+
+    The velocities are of neurons of the median length. A neuron with a < 0 moves the other way.
+
+    Raises:
+        SnapshotError: the file is damaged, or holds no velocities.
+    """
+    held = _load(path)
+    if "field_velocity" not in held:
+        raise SnapshotError(
+            f"{path}: no velocities in it; they are kept for two-layer networks of one input and a bias"
+        )
+    v = held["field_velocity"]
+    return pd.DataFrame({"angle": held["field_angle"], "v_0": v[:, 0], "v_1": v[:, 1]})
 
 
 def gathered(rows: pd.DataFrame) -> pd.DataFrame:

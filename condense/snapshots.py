@@ -15,10 +15,13 @@ from torch import Tensor
 from condense import files, schema
 from condense.data import Dataset
 from condense.flows.base import State
-from condense.networks.base import Network
+from condense.networks.base import Network, OfNeurons
 from condense.records import SNAPSHOTS
 
 __all__ = ["Moments", "Snapshot"]
+
+ANGLES = 144
+"""Directions at which the velocity of neurons is kept, for networks of one input and a bias."""
 
 GRID = 401
 """Points at which the output of a network of one input is kept, a quarter of the data's extent beyond them."""
@@ -70,6 +73,7 @@ class Snapshot:
             "copies": network.copies,
             **{name: block[0].cpu().numpy() for name, block in network.weights(state.displacement).items()},
             **_on_grid(state, data),
+            **_field(state),
         }
         return cls(width, seed, int(state.steps), arrays)
 
@@ -102,3 +106,20 @@ def _on_grid(state: State, data: Dataset) -> dict[str, NDArray[np.float64]]:
         return {}
     outputs = network.stage(state.displacement, kernel=False).outputs[0].cpu().numpy()
     return {"x": grid, "f": outputs, "data_x": data.x[:, 0], "data_y": data.y}
+
+
+def _field(state: State) -> dict[str, NDArray[np.float64]]:
+    """Return where neurons are moving: dw/dt for a = 1 at angles of (weight, bias), at the length most have; for r = 2.
+
+    A neuron of another a moves a times as fast, backwards where a < 0.
+    """
+    network = state.network
+    if not isinstance(network, OfNeurons):
+        return {}
+    w = network.weights(state.displacement)["w"]
+    if w.shape[-1] != 2:
+        return {}
+    angle = np.linspace(-np.pi, np.pi, ANGLES, endpoint=False)
+    units = torch.as_tensor(np.stack([np.cos(angle), np.sin(angle)])).to(w)
+    velocity = network.velocity(w.norm(dim=-1).median() * units[None], state.residual)
+    return {"field_angle": angle, "field_velocity": velocity[0].T.cpu().numpy()}

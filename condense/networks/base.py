@@ -162,6 +162,10 @@ class OfNeurons(ABC):
         """The displacement zero."""
 
     @abstractmethod
+    def weights(self, displacement: Theta) -> dict[str, Tensor]:
+        """Return w (R, neurons, r) and a (R, neurons), among others."""
+
+    @abstractmethod
     def neurons(self, displacement: Theta) -> tuple[Tensor, Tensor, Tensor]:
         """Return directions (R, d, m), amplitudes (R, m) and which neurons are active (R, m)."""
 
@@ -172,6 +176,10 @@ class OfNeurons(ABC):
     @abstractmethod
     def in_span(self, vectors: Tensor) -> Tensor:
         """Return vectors of the input space, (R, d), in the coordinates of the span of the data, those of `neurons`."""
+
+    @abstractmethod
+    def velocity(self, w: Tensor, residual: Tensor) -> Tensor:
+        """Return dw/dt of neurons of any input weights in the span, (R, r, k), with a = 1, given e, (R, n)."""
 
     @abstractmethod
     def share_along(self, displacement: Theta, vectors: Tensor) -> Tensor:

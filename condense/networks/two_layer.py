@@ -315,6 +315,12 @@ class TwoLayer(Batched, OfNeurons):
         """Return vectors of the input space in the basis of the span, shape (R, r)."""
         return vectors @ self.basis
 
+    def velocity(self, w: Tensor, residual: Tensor) -> Tensor:
+        """Return -(kappa'/n) sum_i e_i s'(beta2 w.x_i) x_i for neurons w in the span, both (R, r, k)."""
+        inputs = self.in_span(self.inputs) if self.lifted else self.inputs
+        slope = self.activation(torch.matmul(inputs, w) * self.betas[0][:, None, None])[1]
+        return -torch.matmul(inputs.T * self.pull(residual)[0][:, None], slope)
+
     def share_along(self, displacement: Theta, vectors: Tensor) -> Tensor:
         """Return |w v| / |w| over the neurons of all copies, in the span of the data, v along `vectors`."""
         along = self.in_span(vectors)

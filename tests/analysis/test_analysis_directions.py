@@ -1,9 +1,10 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from synthetic_snapshots import rays
 
-from analysis.directions import groups
+from analysis.directions import groups, stable_lines
 
 
 def test_directions_and_lines_with_members_signs_and_shares():
@@ -28,3 +29,28 @@ def test_neurons_of_no_length_or_no_amplitude_count_for_nothing():
     assert found.shares.tolist() == [1.0]
     assert found.member.tolist() == [0, -1]
     assert groups(np.ones((2, 3)), np.zeros(2)).member.tolist() == [-1, -1]
+
+
+ANGLES = np.linspace(-np.pi, np.pi, 144, endpoint=False)
+UNITS = np.stack([np.cos(ANGLES), np.sin(ANGLES)])
+
+
+@pytest.mark.parametrize("power", [1, 2, 3])
+def test_a_field_of_multiplicity_p_has_at_most_p_stable_lines(power):
+    """dw/dt = sum_i y_i (w.x_i)^(p-1) x_i: one line along z, two eigenvectors, at most three lines."""
+    rng = np.random.default_rng(power)
+    for _ in range(20):
+        x, y = np.column_stack([rng.uniform(-1, 1, 9), np.ones(9)]), rng.standard_normal(9)
+        found = stable_lines(ANGLES, (x.T @ (y[:, None] * (x @ UNITS) ** (power - 1))).T)
+        assert 1 <= len(found) <= power
+        if power == 1:
+            z = x.T @ y
+            assert np.sin(found - np.arctan2(z[1], z[0])) == pytest.approx(0, abs=1e-3)
+        if power == 2:
+            vectors = np.linalg.eigh((x.T * y) @ x)[1]
+            exact = np.sort(np.arctan2(vectors[1], vectors[0]) % np.pi)
+            assert np.sin(np.sort(found) - exact) == pytest.approx(0, abs=1e-3)
+
+
+def test_a_field_that_turns_nowhere_to_has_no_stable_line():
+    assert len(stable_lines(ANGLES, np.stack([-UNITS[1], UNITS[0]], axis=1))) == 0

@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 from matplotlib.collections import LineCollection, PathCollection
 from matplotlib.patches import Rectangle
+from matplotlib.quiver import Quiver
 from PIL import Image
 from synthetic_snapshots import curve, on_grid, rays, two_layer, write_snapshot
 
@@ -277,6 +278,19 @@ def test_the_direction_field_has_the_lines_the_neurons_lie_on(network):
     rayed = figures.direction_field(table, lines=False)
     assert rayed.get_title().endswith("3 directions")
     np.testing.assert_allclose([line.get_xydata()[0] for line in rayed.lines], np.zeros((3, 2)))
+
+
+def test_the_direction_field_has_velocities_and_the_lines_they_turn_to(network):
+    angle = np.linspace(-np.pi, np.pi, 144, endpoint=False)
+    everywhere_up = pd.DataFrame({"angle": angle, "v_0": 0.0, "v_1": 2.0})
+    ax = figures.direction_field(network(rays([0.5], 1), [1]), field=everywhere_up)
+    [arrows] = [item for item in ax.collections if isinstance(item, Quiver)]
+    np.testing.assert_allclose(np.hypot(*arrows.get_offsets().T), 1.34)
+    np.testing.assert_array_equal(arrows.V, np.ones(48))
+    dashed = [line for line in ax.lines if line.get_linestyle() == "--"]
+    assert [line.get_label() for line in dashed] == ["line that neurons of either sign turn to"]
+    np.testing.assert_allclose(dashed[0].get_xdata(), [0, 0], atol=1e-12)
+    assert ax.get_title().endswith("1 line, 1 stable in the field")
 
 
 def test_the_animation_has_a_frame_a_moment_and_stays_on_the_last(network, tmp_path):

@@ -323,3 +323,18 @@ def test_a_pack_that_is_stopped_and_goes_on_leaves_every_snapshot(tmp_path, monk
         assert arrays(one)["w"] == pytest.approx(arrays(other)["w"], rel=1e-9)
     curves = [records.curves(records.read(folder / records.FILE)).sort_values(["key", "step"]) for folder in folders]
     pd.testing.assert_frame_equal(*(curve.reset_index(drop=True) for curve in curves), check_dtype=False, rtol=1e-9)
+
+
+@pytest.mark.parametrize(("activation", "slope"), [("relu", lambda z: z > 0), ("tanh", lambda z: 1 - np.tanh(z) ** 2)])
+def test_the_field_is_the_velocity_of_neurons(tmp_path, activation, slope):
+    options = {"widths": [30], "seeds": [0], "activation": activation, "data": "sines_1d", "folder": tmp_path}
+    [run] = condense.simulate(1.0, 0.2, snapshots=LOOKS, flow=schema.Exponential(max_steps=20), **options).itertuples()
+    found = arrays(max(tmp_path.rglob("*.npz")))
+    x = np.column_stack([found["data_x"], np.ones(40)])
+    h = {"relu": lambda z: np.maximum(z, 0), "tanh": np.tanh}[activation]
+    beta2 = run.beta2
+    residual = found["kappa"] * found["a"] @ h(beta2 * found["w"] @ x.T) / beta2 - found["data_y"]
+    lengths = np.sort(np.linalg.norm(found["w"], axis=1))
+    w = lengths[(len(lengths) - 1) // 2] * np.stack([np.cos(found["field_angle"]), np.sin(found["field_angle"])])
+    expected = -(run.kappa_prime / 40) * x.T @ (residual[:, None] * slope(beta2 * x @ w))
+    np.testing.assert_allclose(found["field_velocity"], expected.T, rtol=1e-9, atol=1e-12)
