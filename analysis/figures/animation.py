@@ -44,7 +44,7 @@ def animation(moments: Sequence[pd.DataFrame], path: Path) -> Path:
     ax = figure.subplots()
     look: dict[str, Any] = {"linewidths": 0, "s": 14}
     ax.scatter(*_points(moments[0]), **{**look, "s": 5}, color=INITIAL, label="before training")
-    dots = ax.scatter([], [], **look, label="now")
+    dots = ax.scatter([], [], **look, color=FINAL, label="now")
     angle_axes(ax)
     ax.legend(loc="upper right", frameon=True, fontsize=8)
     writer = PillowWriter(fps=_RATE)
