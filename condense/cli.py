@@ -69,6 +69,9 @@ def main() -> None:
     """Run the command line; exit with 1 and a message that helps if it is refused, with a traceback if a run raised."""
     register_schema()
     sys.path.insert(0, os.getcwd())  # networks, activations and data of the user's own
+    folders = [config_folder(), Path("conf")]
+    if refused := suggest.groups_given_lists(sys.argv[1:], folders):
+        sys.exit("\n".join(refused))
     wants_trace = "HYDRA_FULL_ERROR" in os.environ
     os.environ["HYDRA_FULL_ERROR"] = "1"  # so that errors come to us, who print them
     try:
@@ -81,5 +84,5 @@ def main() -> None:
             raise
         cause = error.__cause__ if isinstance(error.__cause__, OmegaConfBaseException) else ""
         text = f"{error}\n{cause}".strip()
-        hints = suggest.hints(sys.argv[1:], [config_folder(), Path("conf")])
+        hints = suggest.hints(sys.argv[1:], folders)
         sys.exit("\n".join([text, *hints]))

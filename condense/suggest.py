@@ -10,13 +10,32 @@ import yaml
 
 from condense.registry import nearest
 
-__all__ = ["hints"]
+__all__ = ["groups_given_lists", "hints"]
 
 
 def hints(arguments: Sequence[str], folders: Sequence[Path]) -> list[str]:
     """Return a line for every argument key=value whose key or choice is not known, where a known one is near."""
     groups, defaults = _groups(folders), dict(_defaults(folders))
     return [hint for argument in arguments if (hint := _hint(argument, groups, defaults))]
+
+
+def groups_given_lists(arguments: Sequence[str], folders: Sequence[Path]) -> list[str]:
+    """Return a line for every group of keys that is given a list, which Hydra itself does not survive."""
+    pairs = [argument.partition("=") for argument in arguments]
+    keys = [(key, value) for key, _, value in pairs if value.startswith("[") and _is_group(key, folders)]
+    return [
+        f"{key}={value}: {key} is a group of keys; set one of them, {_example(key, value, folders)}"
+        for key, value in keys
+    ]
+
+
+def _is_group(key: str, folders: Sequence[Path]) -> bool:
+    return key.isidentifier() and any((folder / key).is_dir() for folder in folders)
+
+
+def _example(group: str, value: str, folders: Sequence[Path]) -> str:
+    lists = [key for key, default in _defaults(folders) if key.startswith(f"{group}.") and isinstance(default, list)]
+    return f"such as {lists[0]}={value}" if lists else f"or choose it by name, {group}=NAME"
 
 
 def _hint(argument: str, groups: dict[str, set[str]], defaults: dict[str, Any]) -> str:

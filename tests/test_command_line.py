@@ -312,6 +312,12 @@ def test_an_experiment_has_the_last_word_on_the_defaults(name, jobs, widths):
         (["init.gamma=nan"], "init.gamma = nan is not allowed: a finite number"),
         (["widths=[10.5]"], "Value '10.5' of type 'float' could not be converted to Integer.*full_key: widths"),
         (["widths=100"], "widths takes a list, such as widths=\\[100\\]"),
+        (["snapshots=[1,2]"], "snapshots is a group of keys; set one of them, such as snapshots.steps=\\[1,2\\]"),
+        (["data=[1,2]"], "data is a group of keys; set one of them, or choose it by name, data=NAME"),
+        (
+            ["snapshots.steps=[0]", "snapshots.seeds=[7]"],
+            "snapshots.seeds = \\[7\\] is not allowed: null, or some of seeds",
+        ),
         (["seeds=[]"], "seeds = \\[\\] is not allowed: a list of at least one integer"),
         (["network.activation=rleu"], "network.activation = 'rleu' is not known, did you mean 'relu'"),
         (["network=two_layrs"], "Could not find 'network/two_layrs'.*network=two_layrs is not known, did you mean"),
