@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Groups", "groups", "stable_lines"]
+__all__ = ["Groups", "groups", "stable"]
 
 Values = NDArray[np.float64]
 
@@ -56,22 +56,24 @@ def groups(
     return Groups(member, np.where(opposite, -1, 1), found.directions, found.shares)
 
 
-def stable_lines(angles: Values, velocity: Values, tolerance: float = 0.05) -> Values:
-    """Return the angles in [0, pi) of the lines that neurons turn to in a field of velocities, for either sign of a.
+def stable(angles: Values, velocity: Values, *, lines: bool = True, tolerance: float = 0.05) -> Values:
+    """Return the angles that neurons turn to in a field of velocities, of lines in [0, pi) or of directions.
 
-    Neurons of a > 0 turn to a direction where the angular velocity falls through zero, those of a < 0, which move the
-    other way, where it rises through zero.
+    Neurons of a > 0 turn to a direction where the angular velocity falls through zero; those of a < 0, which move the
+    other way, to one where it rises through zero. So every zero is stable for one sign of a.
 
     Args:
         angles: evenly spaced angles of a whole turn, shape (k,).
         velocity: dw/dt there for a = 1, shape (k, 2).
-        tolerance: lines that differ by less, in radians, are one.
+        lines: take a direction and its opposite for one.
+        tolerance: what differs by less, in radians, is one.
     """
     turning = velocity[:, 1] * np.cos(angles) - velocity[:, 0] * np.sin(angles)
     after, step = np.roll(turning, -1), angles[1] - angles[0]
-    crossing = np.flatnonzero(turning * after < 0)
-    zeros = np.sort((angles[crossing] + step * turning[crossing] / (turning[crossing] - after[crossing])) % np.pi)
+    crossing = np.flatnonzero((turning >= 0) != (after >= 0))
+    period = np.pi if lines else 2 * np.pi
+    zeros = np.sort((angles[crossing] + step * turning[crossing] / (turning[crossing] - after[crossing])) % period)
     if not len(zeros):
         return zeros
-    gaps = np.diff(zeros, prepend=zeros[-1] - np.pi)
+    gaps = np.diff(zeros, prepend=zeros[-1] - period)
     return zeros[gaps > tolerance] if (gaps > tolerance).any() else zeros[:1]

@@ -20,7 +20,7 @@ def gaps(analysis: Analysis) -> list[str]:
     if slope in exponents and exponents[slope].notna().any():
         found += _boundary_gaps(analysis.boundary, exponents, slope)
     if exponents["clusters"].isna().all():
-        found.append("no cluster counts: no converged run measured them")
+        found.append("no cluster counts: no run that converged has any; networks of your own are not counted")
     return found
 
 
@@ -29,7 +29,10 @@ def _exponent_gaps(runs: pd.DataFrame, exponents: pd.DataFrame, slope: str) -> l
     if without.empty:
         return []
     if not runs["converged"].any():
-        return ["no run converged: no exponent; see the status of the runs above"]
+        return [
+            "no run converged: no exponent; see the status of the runs above "
+            "(max_steps is meant where flow.stop is 0; what was seen on the way is drawn)"
+        ]
     if len(runs["width"].unique()) == 1:
         return ["one width: no exponent; add widths, e.g. widths=[500,1000,2000]"]
     return [f"no exponent at {_places(without)}: no seed there has two converged widths"]

@@ -194,8 +194,13 @@ def _headed(axes: list[Axes], title: str, rows: pd.DataFrame, points: int, total
     """Put the title of a figure of panels, and of which runs it is, above them."""
     widths, seeds = ([f"{value:g}" for value in np.unique(rows[name])] for name in ("width", "seed"))
     runs = f"width $m = {', '.join(widths)}$, seed{'s' if len(seeds) > 1 else ''} {', '.join(seeds)}"
+    runs += "".join(f", {rows[name].iloc[0]}" for name in ("activation", "flow") if _one(rows, name))
     some = f", {points} of {total} plane points" if points < total else ""
     figure = cast(Figure, axes[0].figure)
     title = textwrap.fill(title, int(_LETTERS * figure.get_figwidth()))
     figure.suptitle(f"{title}\n{runs}{some}", fontsize=12)
     return axes[0]
+
+
+def _one(rows: pd.DataFrame, name: str) -> bool:
+    return name in rows and len(rows[name].unique()) == 1 and rows[name].iloc[0] != ""

@@ -85,7 +85,8 @@ def neurons(path: Path | str) -> pd.DataFrame:
     if "active" not in held:
         blocks = ", ".join(_matrices(held)) or "no matrix"
         raise SnapshotError(
-            f"{path}: not of a two-layer network, it holds the blocks {blocks}; use analysis.snapshots.layers(path)"
+            f"{path}: of a network of your own or a deep one, with the blocks {blocks}: "
+            "use analysis.snapshots.layers(path)"
         )
     return _table(held, held["w"], held["a"], held["active"])
 

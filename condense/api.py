@@ -24,6 +24,8 @@ from condense.training import Row, Trainer
 
 __all__ = ["simulate"]
 
+DEFAULT = "the default"
+
 NOTE = "simulate.json"
 """What `simulate` notes in a folder of its own: all that its runs share."""
 
@@ -76,6 +78,9 @@ def simulate(
     >>> runs[["gamma", "width", "converged"]].to_string(index=False).splitlines()
     [' gamma  width  converged', '  0.50  100.0       True', '  1.75  100.0       True']
     """
+    for name, value, kind in (("snapshots", snapshots, schema.Snapshots), ("measure", measure, schema.Measure)):
+        if value is not None and not isinstance(value, kind):
+            raise ValueError(f"{name} = {value!r} is not allowed: a condense.schema.{kind.__name__}(...)")
     config = {
         "network": _network_config(network, activation),
         "data": _data_config(data),
@@ -122,13 +127,15 @@ def _claim(folder: Path, problems: list[Problem]) -> None:
     problem = problems[0]
     watched = {name: identity.delta(getattr(problem.config, name)) for name in ("measure", "snapshots")}
     asked = {"setting": identity.without_place(problem.facts), **watched}
-    plain = json.loads(json.dumps(asked))
+    plain = json.loads(json.dumps(dict(identity.flat(asked))))
     note = folder / NOTE
     if note.exists():
         held = json.loads(note.read_text())
-        differing = [key for key in plain if held.get(key) != plain[key]]
+        differing = sorted(key for key in plain.keys() | held.keys() if held.get(key) != plain.get(key))
         if differing:
-            said = "; ".join(f"{key} {held.get(key)} there, {plain[key]} here" for key in differing)
+            said = "; ".join(
+                f"{key}: {held.get(key, DEFAULT)} there, {plain.get(key, DEFAULT)} here" for key in differing
+            )
             raise ValueError(f"folder: {folder} holds runs that differ in {said}; give another folder")
     elif any(folder.glob(f"*/{records.FILE}")):
         raise ValueError(f"folder: {folder} holds runs that are not of simulate(folder=...); give another folder")

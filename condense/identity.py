@@ -9,13 +9,14 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
 from condense import schema
 from condense.data import Dataset
 
-__all__ = ["PLACE", "delta", "key", "science", "setting", "without_place"]
+__all__ = ["PLACE", "delta", "flat", "key", "science", "setting", "without_place"]
 
 SCHEMA_VERSION = 1
 
@@ -46,6 +47,18 @@ def science(config: schema.Config, data: Dataset) -> dict[str, Any]:
         "dtype": config.dtype,
         "schema": SCHEMA_VERSION,
     }
+
+
+def flat(tree: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
+    """Return the leaves of nested mappings by dotted key.
+
+    >>> flat({"flow": {"name": "adam", "rate": 0.1}, "dtype": "float64"})
+    [('flow.name', 'adam'), ('flow.rate', 0.1), ('dtype', 'float64')]
+    """
+    pairs: list[tuple[str, Any]] = []
+    for key, value in tree.items():
+        pairs += flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) else [(f"{prefix}{key}", value)]
+    return pairs
 
 
 def _hash(content: Any) -> str:

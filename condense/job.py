@@ -42,7 +42,7 @@ class Job:
         facts = {**identity.without_place(self.problem.facts), **watched}
         if self.config.data.path is None:
             facts["data"] = {"name": self.problem.data.name, **facts["data"]}
-        return dict(_flat(facts))
+        return dict(identity.flat(facts))
 
     @property
     def wanted(self) -> list[str]:
@@ -125,10 +125,3 @@ class Job:
             raise failure.error
         table = records.read(folder / FILE)
         return table[table.key.isin(self.wanted)].reset_index(drop=True)
-
-
-def _flat(tree: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
-    pairs: list[tuple[str, Any]] = []
-    for key, value in tree.items():
-        pairs += _flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) else [(f"{prefix}{key}", value)]
-    return pairs

@@ -23,6 +23,9 @@ __all__ = ["Moments", "Snapshot"]
 ANGLES = 144
 """Directions at which the velocity of neurons is kept, for networks of one input and a bias."""
 
+ROUNDING = 1e-9
+"""A residual that is smaller than the targets by this factor may be rounding."""
+
 GRID = 401
 """Points at which the output of a network of one input is kept, a quarter of the data's extent beyond them."""
 
@@ -111,10 +114,11 @@ def _on_grid(state: State, data: Dataset) -> dict[str, NDArray[np.float64]]:
 def _field(state: State) -> dict[str, NDArray[np.float64]]:
     """Return where neurons are moving: dw/dt for a = 1 at angles of (weight, bias), at the length most have; for r = 2.
 
-    A neuron of another a moves a times as fast, backwards where a < 0.
+    It is the velocity of gradient flow on the whole network, whatever the flow in use. A neuron of another a moves a
+    times as fast, backwards where a < 0. Of a residual that is rounding there is none.
     """
     network = state.network
-    if not isinstance(network, OfNeurons):
+    if not isinstance(network, OfNeurons) or (state.mse <= ROUNDING**2 * state.targets.square().mean(dim=1)).all():
         return {}
     w = network.weights(state.displacement)["w"]
     if w.shape[-1] != 2:

@@ -75,7 +75,7 @@ def cosine_matrix(
     ax.set(xlabel="neurons, ordered", ylabel="neurons, ordered", xlim=(0, side), ylim=(side, 0))
     for axis in (ax.xaxis, ax.yaxis):
         axis.set_major_locator(MaxNLocator("auto", integer=True))
-    ax.set_title(_title(found, len(w), side, lines, weighted), fontsize=10)
+    ax.set_title(_title(found, len(w), side, lines, _weight(neurons) if weighted else ""), fontsize=10)
     if bar:
         cosine_bar(ax, ax)
     return ax
@@ -143,9 +143,14 @@ def _frames(ax: Axes, member: NDArray[np.int64], shares: Values) -> None:
             ax.text(place, start + count / 2, f" {shares[name]:.0%} ", va="center", path_effects=_HALO, **beside)
 
 
-def _title(found: Groups, total: int, shown: int, lines: bool, weighted: bool) -> str:
-    noun, verb = "line" if lines else "direction", "carry" if weighted else "hold"
+def _weight(neurons: pd.DataFrame | Values) -> str:
+    """Name what neurons are weighted by: |a||w|, or the length of their weights where there is no a."""
+    return "amplitude" if isinstance(neurons, pd.DataFrame) and "a" in neurons else "length"
+
+
+def _title(found: Groups, total: int, shown: int, lines: bool, weight: str) -> str:
+    noun, verb = "line" if lines else "direction", "carry" if weight else "hold"
     noun, verb = (noun, {"carry": "carries", "hold": "holds"}[verb]) if len(found) == 1 else (f"{noun}s", verb)
-    what = f"{verb} 99 % of the {'amplitude' if weighted else 'neurons'}"
-    some = f"{total} neurons" if shown == total else f"{shown} of {total} neurons, those of largest amplitude"
+    what = f"{verb} 99 % of the {weight or 'neurons'}"
+    some = f"{total} neurons" if shown == total else f"{shown} of {total} neurons, those of largest {weight or 'size'}"
     return f"{len(found)} {noun} {what}\n{some}"

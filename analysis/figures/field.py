@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.patches import Circle
 
-from analysis.directions import groups, stable_lines
+from analysis.directions import groups, stable
 from analysis.figures.canvas import axes, legend_below
 from analysis.figures.orientation import FINAL, planar
 from analysis.snapshots import coordinates
@@ -34,8 +34,9 @@ def direction_field(
         neurons: The result of `analysis.snapshots.neurons`; inactive neurons are pale and count for no line.
         ax: Axes to draw on; a new figure if None.
         lines: Take a direction and its opposite for one; False suits ReLU, for which they are not alike.
-        field: The result of `analysis.snapshots.field`: arrows around the circle are dw/dt of neurons with a > 0, those
-            with a < 0 move the other way; dashed are the lines that neurons of either sign turn to.
+        field: The result of `analysis.snapshots.field`: arrows around the circle point along dw/dt of gradient flow for
+            a > 0, neurons with a < 0 move the other way; dashed are the lines, or directions, that one or the other
+            turn to. Of a flow with steps of its own, Adam say, it is not the flow that the neurons follow.
 
     Raises:
         NothingToDrawError: the neurons are not in two dimensions.
@@ -50,12 +51,12 @@ def direction_field(
         _ray(ax, direction, share, lines, None if place else f"{noun}, with its share of the amplitude")
     _points(ax, neurons)
     if field is not None:
-        _velocities(ax, field)
+        _velocities(ax, field, lines)
     ax.set(xlim=(-1.55, 1.55), ylim=(-1.55, 1.55), aspect="equal")
     ax.set(xlabel="weight (longest neuron: length 1)", ylabel="bias")
     count = f"{len(found)} {noun}" if len(found) == 1 else f"{len(found)} {noun}s"
     if field is not None:
-        count += f", {len(_stable(field))} stable in the field"
+        count += f", {len(_stable(field, lines))} stable in the field"
     ax.set_title(f"Neurons in the plane of weight and bias: {count}", fontsize=11)
     legend_below(ax)
     return ax
@@ -69,23 +70,25 @@ def _ray(ax: Axes, direction: np.ndarray, share: float, both: bool, label: str |
         ax.text(place[0], place[1], f"{share:.0%}", ha="center", va="center", fontsize=8.5, color=LINE)
 
 
-def _stable(field: pd.DataFrame) -> np.ndarray:
-    return stable_lines(field["angle"].to_numpy(), field[["v_0", "v_1"]].to_numpy())
+def _stable(field: pd.DataFrame, lines: bool) -> np.ndarray:
+    return stable(field["angle"].to_numpy(), field[["v_0", "v_1"]].to_numpy(), lines=lines)
 
 
-def _velocities(ax: Axes, field: pd.DataFrame) -> None:
-    """Draw every third velocity as an arrow of one length around the circle, and the stable lines."""
+def _velocities(ax: Axes, field: pd.DataFrame, lines: bool) -> None:
+    """Draw every third velocity as an arrow of one length around the circle, and what is stable."""
     shown = field.iloc[::3]
     v = shown[["v_0", "v_1"]].to_numpy()
     v = v / np.linalg.norm(v, axis=1, keepdims=True).clip(np.finfo(float).tiny)
     place = 1.34 * np.stack([np.cos(shown["angle"]), np.sin(shown["angle"])])
     look: dict[str, Any] = {"color": "0.35", "scale": 9, "width": 0.0045, "pivot": "middle", "zorder": 1}
     ax.quiver(*place, *v.T, **look)
-    ax.plot([], [], color="0.35", marker=r"$\rightarrow$", ms=12, ls="", label="direction of $dw/dt$ where $a > 0$")
-    for number, angle in enumerate(_stable(field)):
-        ends = np.outer([-1.22, 1.22], [np.cos(angle), np.sin(angle)])
-        label = None if number else "line that neurons of either sign turn to"
-        ax.plot(*ends.T, color="0.2", ls="--", lw=0.9, label=label, zorder=2.5)
+    label = "along $dw/dt$ of gradient flow, $a > 0$"
+    ax.plot([], [], color="0.35", marker=r"$\rightarrow$", ms=12, ls="", label=label)
+    noun = "line" if lines else "direction"
+    for number, angle in enumerate(_stable(field, lines)):
+        ends = np.outer([-1.22 if lines else 0.0, 1.22], [np.cos(angle), np.sin(angle)])
+        named = None if number else f"{noun} that neurons of $a > 0$ or $a < 0$ turn to in it"
+        ax.plot(*ends.T, color="0.2", ls="--", lw=0.9, label=named, zorder=2.5)
 
 
 def _points(ax: Axes, neurons: pd.DataFrame) -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from synthetic_snapshots import rays
 
-from analysis.directions import groups, stable_lines
+from analysis.directions import groups, stable
 
 
 def test_directions_and_lines_with_members_signs_and_shares():
@@ -36,12 +36,12 @@ UNITS = np.stack([np.cos(ANGLES), np.sin(ANGLES)])
 
 
 @pytest.mark.parametrize("power", [1, 2, 3])
-def test_a_field_of_multiplicity_p_has_at_most_p_stable_lines(power):
+def test_a_field_of_multiplicity_p_has_at_most_p_stable(power):
     """dw/dt = sum_i y_i (w.x_i)^(p-1) x_i: one line along z, two eigenvectors, at most three lines."""
     rng = np.random.default_rng(power)
     for _ in range(20):
         x, y = np.column_stack([rng.uniform(-1, 1, 9), np.ones(9)]), rng.standard_normal(9)
-        found = stable_lines(ANGLES, (x.T @ (y[:, None] * (x @ UNITS) ** (power - 1))).T)
+        found = stable(ANGLES, (x.T @ (y[:, None] * (x @ UNITS) ** (power - 1))).T)
         assert 1 <= len(found) <= power
         if power == 1:
             z = x.T @ y
@@ -52,5 +52,13 @@ def test_a_field_of_multiplicity_p_has_at_most_p_stable_lines(power):
             assert np.sin(np.sort(found) - exact) == pytest.approx(0, abs=1e-3)
 
 
+def test_directions_are_stable_for_one_sign_each():
+    """v = (1, 0): for a > 0 to the right, for a < 0 to the left."""
+    velocity = np.stack([np.ones(144), np.zeros(144)], axis=1)
+    assert stable(ANGLES, velocity) == pytest.approx([0], abs=1e-9)
+    assert np.sin(stable(ANGLES, velocity, lines=False)) == pytest.approx([0, 0], abs=1e-9)
+    assert np.sort(np.cos(stable(ANGLES, velocity, lines=False))) == pytest.approx([-1, 1])
+
+
 def test_a_field_that_turns_nowhere_to_has_no_stable_line():
-    assert len(stable_lines(ANGLES, np.stack([-UNITS[1], UNITS[0]], axis=1))) == 0
+    assert len(stable(ANGLES, np.stack([-UNITS[1], UNITS[0]], axis=1))) == 0

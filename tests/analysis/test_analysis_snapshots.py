@@ -110,7 +110,7 @@ def test_layers_of_a_deep_network(tmp_path):
     np.testing.assert_array_equal(coordinates(found["w1"]), first.reshape(6, 4))
     assert found["w1"]["copy"].tolist() == [0, 0, 0, 1, 1, 1]
     assert found["w2"]["amplitude"].tolist() == [math.sqrt(5)] * 6
-    with pytest.raises(SnapshotError, match=r"holds the blocks w1, w2; use analysis\.snapshots\.layers\(path\)"):
+    with pytest.raises(SnapshotError, match=r"with the blocks w1, w2: use analysis\.snapshots\.layers\(path\)"):
         neurons(path)
 
 

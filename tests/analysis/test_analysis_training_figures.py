@@ -133,7 +133,7 @@ def test_cosines_of_one_line_are_blocks_on_the_diagonal(seed):
     start = next(start for start, size in frames if size == 4)
     turns = np.sign(matrix[start, start : start + 4])
     assert turns.tolist() == [1, 1, -1, -1]  # opposite neurons of a line are not mixed
-    assert ax.get_title().startswith("3 lines carry 99 % of the amplitude\n12 neurons")
+    assert ax.get_title().startswith("3 lines carry 99 % of the length\n12 neurons")
     assert len(ax.figure.axes) == 2
 
 
@@ -142,7 +142,7 @@ def test_directions_are_told_from_lines_and_neurons_from_amplitude():
     w[0] *= 1000
     assert figures.cosine_matrix(w, lines=False, weighted=False).get_title().startswith("4 directions hold 99 %")
     ax = figures.cosine_matrix(w, bar=False)
-    assert ax.get_title().startswith("1 line carries 99 % of the amplitude")
+    assert ax.get_title().startswith("1 line carries 99 % of the length")
     assert len(ax.figure.axes) == 1
 
 
@@ -288,7 +288,7 @@ def test_the_direction_field_has_velocities_and_the_lines_they_turn_to(network):
     np.testing.assert_allclose(np.hypot(*arrows.get_offsets().T), 1.34)
     np.testing.assert_array_equal(arrows.V, np.ones(48))
     dashed = [line for line in ax.lines if line.get_linestyle() == "--"]
-    assert [line.get_label() for line in dashed] == ["line that neurons of either sign turn to"]
+    assert [line.get_label() for line in dashed] == ["line that neurons of $a > 0$ or $a < 0$ turn to in it"]
     np.testing.assert_allclose(dashed[0].get_xdata(), [0, 0], atol=1e-12)
     assert ax.get_title().endswith("1 line, 1 stable in the field")
 

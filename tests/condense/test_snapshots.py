@@ -192,9 +192,9 @@ def test_a_folder_that_cannot_serve_is_refused(tmp_path):
         condense.simulate(1.0, snapshots=LOOKS, **options)
     condense.simulate(1.0, folder=tmp_path, **options)
     differing = {
-        "snapshots {} there, {'steps': [2]} here": {"snapshots": schema.Snapshots(steps=[2])},
-        "measure {} there, {'observables': ['alignment']} here": {"measure": schema.Measure(["alignment"])},
-        "'activation': 'tanh'": {"activation": "tanh"},
+        "snapshots.steps: the default there, [2] here": {"snapshots": schema.Snapshots(steps=[2])},
+        "measure.observables: the default there, ['alignment'] here": {"measure": schema.Measure(["alignment"])},
+        "setting.network.activation: the default there, tanh here": {"activation": "tanh"},
     }
     for said, change in differing.items():
         with pytest.raises(ValueError, match=r"holds runs that differ in .*; give another folder") as refused:
