@@ -38,6 +38,7 @@ def simulate(
     *,
     widths: int | Iterable[int] = (500, 1000, 2000, 4000),
     seeds: int | Iterable[int] = (0, 1, 2),
+    neurons: int | None = None,
     init: Any = None,
     antisymmetric: bool | None = None,
     network: str | schema.Network | UserNetwork = "two_layer",
@@ -56,6 +57,7 @@ def simulate(
     Args:
         gamma, gamma_prime: places on the plane; with several of either, their grid.
         widths, seeds: every place is trained at all of these.
+        neurons: so many stand for every width, which may then be anything up to 1e30 and beyond.
         init: a named initialisation ("ntk", "he", ...) or a `schema.SpelledOut`, or several of them in a list, instead
             of gamma and gamma_prime.
         antisymmetric: start from two copies of all neurons with opposite a, so that f(0) = 0; True unless `init` says
@@ -89,6 +91,7 @@ def simulate(
         "snapshots": snapshots or schema.Snapshots(),
         "widths": _several(widths),
         "seeds": _several(seeds),
+        "neurons": neurons,
         "device": device,
         "dtype": dtype,
         "compiled": compiled,

@@ -1,4 +1,4 @@
-"""Which runs are trained together: batches of equal width, small widths first, as large as memory and cache allow."""
+"""Which runs are trained together: batches of equally many neurons, few first, as large as memory and cache allow."""
 
 from __future__ import annotations
 
@@ -35,12 +35,17 @@ class Wanted:
     @property
     def seconds(self) -> float:
         """About how long it takes by itself."""
-        return estimate.seconds(self.problem, self.width)
+        return estimate.seconds(self.problem, self.neurons)
+
+    @property
+    def neurons(self) -> int:
+        """The neurons of one copy."""
+        return self.problem.neurons(self.width)
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Runs of one width and one `Problem.group`; they start anew, or go on from where a checkpoint has them."""
+    """Runs of as many neurons and one `Problem.group`; they start anew, or go on from where a checkpoint has them."""
 
     runs: tuple[Wanted, ...]
     source: Checkpoint | None = None
@@ -73,11 +78,11 @@ class Batch:
 def batches(
     runs: Iterable[Wanted], memory_gb: float | None = None, source: Checkpoint | None = None
 ) -> Iterator[Batch]:
-    """Return the batches of some runs: small widths first, each within memory as estimated, or else a single run."""
+    """Return the batches of some runs: few neurons first, each within memory as estimated, or else a single run."""
     groups: dict[tuple[object, ...], list[Wanted]] = {}
     for run in runs:
-        groups.setdefault((run.width, run.problem.group), []).append(run)
-    for group in sorted(groups.values(), key=lambda group: group[0].width):
+        groups.setdefault((run.neurons, run.problem.group), []).append(run)
+    for group in sorted(groups.values(), key=lambda group: group[0].neurons):
         count = -(-len(group) // _most(group[0], memory_gb))
         marks = [len(group) * k // count for k in range(count + 1)]
         for start, end in pairwise(marks):
@@ -86,9 +91,9 @@ def batches(
 
 def _most(run: Wanted, memory_gb: float | None) -> int:
     """Return how many such runs make a batch."""
-    problem, width = run.problem, run.width
-    most = (FUSED_BATCH if problem.fused else BATCH) // estimate.features(problem, width)
+    problem, neurons = run.problem, run.neurons
+    most = (FUSED_BATCH if problem.fused else BATCH) // estimate.features(problem, neurons)
     if memory_gb is not None:
-        free = memory_gb - estimate.memory_gb(problem, width, runs=0)
-        most = min(most, int(free / estimate.run_gb(problem, width)))
+        free = memory_gb - estimate.memory_gb(problem, neurons, runs=0)
+        most = min(most, int(free / estimate.run_gb(problem, neurons)))
     return max(1, most)

@@ -46,6 +46,7 @@ def science(config: schema.Config, data: Dataset) -> dict[str, Any]:
         "flow": delta(config.flow),
         "dtype": config.dtype,
         "schema": SCHEMA_VERSION,
+        **({} if config.neurons is None else {"neurons": config.neurons}),
     }
 
 

@@ -52,12 +52,14 @@ class Job:
     @property
     def cost(self) -> float:
         """About how many seconds its runs take on one core, one after another: see `condense.estimate`."""
-        return sum(estimate.seconds(self.problem, width) for width, _ in self.problem.keys.values())
+        return sum(
+            estimate.seconds(self.problem, self.problem.neurons(width)) for width, _ in self.problem.keys.values()
+        )
 
     @property
     def memory_gb(self) -> float:
         """About how much memory its largest run takes at its peak, the program included: see `condense.estimate`."""
-        return max(estimate.memory_gb(self.problem, width) for width in self.config.widths)
+        return max(estimate.memory_gb(self.problem, self.problem.neurons(width)) for width in self.config.widths)
 
     @staticmethod
     def held(folder: Path) -> dict[str, tuple[str, str]]:

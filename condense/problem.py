@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 import json
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
@@ -51,6 +51,11 @@ class Problem:
         if user is not None:
             facts["network"] = {"name": f"{type(user).__module__}.{type(user).__qualname__}", "vars": repr(vars(user))}
         problem = cls(config, data, user or _user_network(config.network), facts)
+        if problem.user is not None and config.neurons is not None:
+            raise ValueError(
+                f"neurons = {config.neurons} is not allowed: null for deep networks and networks of your own, "
+                "of which it is not known how they depend on the width"
+            )
         problem._check_scales()
         problem._check_first_pass()
         return problem
@@ -99,18 +104,27 @@ class Problem:
         """Networks whose difference is the output: 2 with antisymmetric initialisation."""
         return 2 if self.config.init.antisymmetric else 1
 
+    def neurons(self, width: int) -> int:
+        """Return the neurons of one copy that are computed for a width: itself, or those that stand for it.
+
+        With f(0) = 0 the flow depends on kappa m and kappa' alone (and on beta2 where s is not homogeneous), up to
+        sampling errors of O(m^-1/2). So M neurons with kappa = m^(1-gamma) / M are a sample of width m.
+        """
+        return self.config.neurons or width
+
     def row(self, width: int, seed: int) -> dict[str, Any]:
         """Return what is known of a run before it starts, as columns of its record."""
         config, init = self.config, self.config.init
         place = init.resolve()
-        scales = place.scales(float(width), self.data.x.shape[1])
+        neurons, scales = self.neurons(width), place.scales(float(width), self.data.x.shape[1])
+        scales = replace(scales, alpha=scales.alpha * neurons / width)  # kappa times neurons is what the flow knows
         return {
             "key": identity.key(self.facts, width, seed),
             "setting": self.setting,
             "initialisation": init.name,
             **place.point._asdict(),
             "width": float(width),
-            "neurons": width,
+            "neurons": neurons,
             "seed": seed,
             "kappa": scales.kappa,
             "kappa_prime": scales.kappa_prime,

@@ -279,7 +279,7 @@ def _explained(failure: Failure, run: Wanted) -> Failure:
     """Return the failure of a run with what to do about it, where that is known."""
     if not _out_of_memory(failure.error):
         return failure
-    needed = estimate.memory_gb(run.problem, run.width)
+    needed = estimate.memory_gb(run.problem, run.neurons)
     message = (
         f"width {run.width} does not fit into memory: a run needs about {needed:.1f} GB; "
         "give it more memory, or leave this width out"

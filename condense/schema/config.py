@@ -39,6 +39,7 @@ class Config:
     snapshots: Snapshots = field(default_factory=Snapshots)
     widths: list[int] = field(default_factory=lambda: [500, 1000, 2000, 4000])
     seeds: list[int] = field(default_factory=lambda: [0, 1, 2])
+    neurons: int | None = None
     device: str = "cpu"
     dtype: str = "float64"
     compiled: bool = True
@@ -57,6 +58,12 @@ class Config:
             chosen = getattr(self.snapshots, key)
             if chosen is not None and not set(chosen) & set(getattr(self, key)):
                 refuse(f"snapshots.{key}", chosen, f"null, or some of {key} = {getattr(self, key)}")
+        if self.neurons is not None and self.neurons < 1:
+            refuse("neurons", self.neurons, "null for as many as the width says, or an integer, 1 or above")
+        if self.neurons is not None and not self.init.antisymmetric:
+            refuse(
+                "neurons", self.neurons, "null with init.antisymmetric=false, whose f(0) depends on the width itself"
+            )
         if self.dtype not in ("float64", "float32"):
             refuse("dtype", self.dtype, "float64 or float32")
         if self.network.keep < 1:
