@@ -17,7 +17,7 @@ from analysis import figures
 from analysis.collect import POINT
 from analysis.figures.cosines import cosine_bar
 from analysis.figures.panels import panels, share_legend
-from analysis.snapshots import SnapshotError, field, gathered, layers, neurons, output
+from analysis.snapshots import MANY, SnapshotError, field, gathered, layers, neurons, output
 
 __all__ = ["MOVING", "PANELS", "alignment", "cosine_matrices", "direction_field", "effective_ratio", "lines_by_scale"]
 __all__ += ["moments", "orientation", "output_curves", "plate", "training_curves"]
@@ -70,7 +70,11 @@ def plate(ax: Axes, snapshots: pd.DataFrame) -> Axes:
     last = plain[plain["final"]].sort_values("seed").drop_duplicates([*POINT, "width"])
     if last.empty:
         raise figures.NothingToDrawError("no plate to draw: no snapshot is of a plain plane point")
-    return figures.orientation_plate(gathered(last), ax)
+    figures.orientation_plate(gathered(last), ax)
+    if (last["neurons"] * (1 + last["antisymmetric"])).max() > MANY:
+        note = f"of wider networks {MANY:,} neurons a box: the larger half of these, and an even choice of the others"
+        ax.set_title(f"{ax.get_title()}\n{note}", fontsize=11)
+    return ax
 
 
 def cosine_matrices(ax: Axes, last: pd.DataFrame) -> Axes:

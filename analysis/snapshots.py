@@ -17,10 +17,24 @@ from numpy.typing import NDArray
 from analysis.collect import POINT, collect
 from condense.records import SNAPSHOTS
 
-__all__ = ["Output", "SnapshotError", "coordinates", "field", "gathered", "layers", "located", "neurons", "output"]
+__all__ = [
+    "MANY",
+    "Output",
+    "SnapshotError",
+    "coordinates",
+    "field",
+    "gathered",
+    "layers",
+    "located",
+    "neurons",
+    "output",
+]
 __all__ += ["snapshots"]
 
 Values = NDArray[np.float64]
+
+MANY = 20_000
+"""Neurons of a snapshot that a picture of many runs shows, at most."""
 
 MOMENT = ("step", "time", "mse", "final")
 """What a snapshot says of its moment; a run has columns of some of these names for its end."""
@@ -139,11 +153,24 @@ def field(path: Path | str) -> pd.DataFrame:
     return pd.DataFrame({"angle": held["field_angle"], "v_0": v[:, 0], "v_1": v[:, 1]})
 
 
-def gathered(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return the neurons of several rows of `snapshots` as one table, with the run's place, width and seed."""
+def gathered(rows: pd.DataFrame, most: int = MANY) -> pd.DataFrame:
+    """Return the neurons of several rows of `snapshots` as one table, with the run's place, width and seed.
+
+    Of a snapshot with more than `most` neurons it is the half of them that is largest in amplitude, and an even choice
+    of the others.
+    """
     about = [*POINT, "width", "seed"]
-    tables = [neurons(row["path"]).assign(**{name: row[name] for name in about}) for _, row in rows.iterrows()]
+    tables = (_thinned(neurons(row["path"]), most).assign(**row[about]) for _, row in rows.iterrows())
     return pd.concat(tables, ignore_index=True)
+
+
+def _thinned(table: pd.DataFrame, most: int) -> pd.DataFrame:
+    if len(table) <= most:
+        return table
+    order = np.argsort(-table["amplitude"].to_numpy(), kind="stable")
+    largest, others = order[: most // 2], order[most // 2 :]
+    chosen = others[np.linspace(0, len(others) - 1, most - len(largest)).round().astype(int)]
+    return table.iloc[np.sort(np.concatenate([largest, chosen]))]
 
 
 def coordinates(table: pd.DataFrame) -> Values:

@@ -144,7 +144,11 @@ def test_what_cannot_be_read_says_why(tmp_path):
 def test_neurons_of_several_runs_are_one_table(job):
     for seed in (0, 1):
         write_snapshot(job, f"key{seed}", 5, seed=seed, **PLAIN)
+    thin = gathered(snapshots(job.parent), most=2)
+    assert thin.groupby("seed").size().tolist() == [2] * thin["seed"].nunique()
     table = gathered(snapshots(job.parent))
+    largest = table.groupby("seed")["amplitude"].max()
+    assert thin.groupby("seed")["amplitude"].max().equals(largest)
     assert table["seed"].tolist() == [0] * 4 + [1] * 4
     assert set(table["gamma"]) == {1.2}
     assert set(table["width"]) == {4.0}
