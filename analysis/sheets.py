@@ -17,7 +17,8 @@ from analysis import figures
 from analysis.collect import POINT
 from analysis.figures.cosines import cosine_bar
 from analysis.figures.panels import panels, share_legend
-from analysis.snapshots import MANY, SnapshotError, field, gathered, layers, neurons, output
+from analysis.reductions import widest
+from analysis.snapshots import MANY, SnapshotError, evenly, field, gathered, layers, neurons, output
 
 __all__ = ["MOVING", "PANELS", "alignment", "cosine_matrices", "direction_field", "effective_ratio", "lines_by_scale"]
 __all__ += ["moments", "orientation", "output_curves", "plate", "training_curves"]
@@ -127,15 +128,15 @@ def training_curves(ax: Axes, curves: pd.DataFrame) -> Axes:
 
 def _by_point(ax: Axes, curves: pd.DataFrame, draw: Callable[[pd.DataFrame, Axes], Axes], title: str) -> Axes:
     """Draw the runs of each plane point at its largest width."""
-    widest = curves[curves["width"] == curves.groupby(POINT)["width"].transform("max")].sort_values([*POINT, "seed"])
-    points = widest.drop_duplicates(POINT)
+    shown = widest(curves).sort_values([*POINT, "seed"])
+    points = shown.drop_duplicates(POINT)
     rows = _spread(points)
     grid = panels(ax, len(rows))
     for here, (_, row) in zip(grid, rows.iterrows(), strict=True):
-        runs = widest[np.logical_and.reduce([widest[name] == row[name] for name in POINT])]
+        runs = shown[np.logical_and.reduce([shown[name] == row[name] for name in POINT])]
         draw(runs, here).set_title(_place(row), fontsize=11)
     share_legend(grid)
-    return _headed(grid, title, widest, len(rows), len(points))
+    return _headed(grid, title, shown, len(rows), len(points))
 
 
 def moments(ax: Axes, name: str, run: pd.DataFrame) -> Axes:
@@ -179,7 +180,7 @@ MOVING: Mapping[str, tuple[str, Callable[[pd.Series[Any], Axes], Axes]]] = {
 
 def _spread(rows: pd.DataFrame) -> pd.DataFrame:
     """Return at most as many rows as there are panels, evenly chosen."""
-    return rows.iloc[np.unique(np.linspace(0, len(rows) - 1, min(PANELS, len(rows))).round().astype(int))]
+    return rows.iloc[evenly(len(rows), PANELS)]
 
 
 def _place(row: pd.Series[Any]) -> str:

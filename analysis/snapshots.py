@@ -21,7 +21,9 @@ __all__ = [
     "MANY",
     "Output",
     "SnapshotError",
+    "contents",
     "coordinates",
+    "evenly",
     "field",
     "gathered",
     "layers",
@@ -153,6 +155,22 @@ def field(path: Path | str) -> pd.DataFrame:
     return pd.DataFrame({"angle": held["field_angle"], "v_0": v[:, 0], "v_1": v[:, 1]})
 
 
+def contents(path: Path | str) -> set[str]:
+    """Return what a snapshot allows to be drawn.
+
+    That is "output" on a grid; of a "two_layer" network the neurons by "angle" in two dimensions, and in more, or for
+    another network, by "layers".
+
+    Raises:
+        SnapshotError: the file is damaged.
+    """
+    held = _load(path)
+    kept = {"output"} if "f" in held else set()
+    if "active" in held:
+        return kept | {"two_layer", "angle" if held["w"].shape[1] == 2 else "layers"}
+    return kept | {"layers"} if _matrices(held) else kept
+
+
 def gathered(rows: pd.DataFrame, most: int = MANY) -> pd.DataFrame:
     """Return the neurons of several rows of `snapshots` as one table, with the run's place, width and seed.
 
@@ -169,8 +187,17 @@ def _thinned(table: pd.DataFrame, most: int) -> pd.DataFrame:
         return table
     order = np.argsort(-table["amplitude"].to_numpy(), kind="stable")
     largest, others = order[: most // 2], order[most // 2 :]
-    chosen = others[np.linspace(0, len(others) - 1, most - len(largest)).round().astype(int)]
+    chosen = others[evenly(len(others), most - len(largest))]
     return table.iloc[np.sort(np.concatenate([largest, chosen]))]
+
+
+def evenly(count: int, most: int) -> NDArray[np.int64]:
+    """Return the places of at most so many of `count` things, evenly chosen with the first and the last.
+
+    >>> evenly(9, 3).tolist(), evenly(2, 3).tolist()
+    ([0, 4, 8], [0, 1])
+    """
+    return np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(np.int64))
 
 
 def coordinates(table: pd.DataFrame) -> Values:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -13,7 +12,7 @@ from matplotlib.axes import Axes
 
 from analysis import figures, sheets
 from analysis.collect import POINT
-from analysis.snapshots import SnapshotError, layers, neurons, output
+from analysis.snapshots import contents, neurons
 
 __all__ = ["NAMES", "animated", "chosen_runs", "compared", "drawings"]
 
@@ -45,7 +44,7 @@ def drawings(runs: pd.DataFrame, snapshots: pd.DataFrame, curves: pd.DataFrame, 
         found["alignment"] = lambda ax: sheets.alignment(ax, curves)
     if snapshots.empty:
         return found
-    kept = _kept(snapshots["path"].iloc[0])
+    kept = contents(snapshots["path"].iloc[0])
     last = chosen_runs(snapshots)
     if last.empty:
         return found
@@ -75,7 +74,7 @@ def compared(
     """
     found = _scales(runs, level)
     last = {label: chosen_runs(rows).head(1) for label, rows in snapshots.items() if len(rows)}
-    last = {label: row for label, row in last.items() if len(row) and "layers" in _kept(row["path"].iloc[0])}
+    last = {label: row for label, row in last.items() if len(row) and "layers" in contents(row["path"].iloc[0])}
     if len(last) > 1:
         rows = pd.concat([row.assign(label=label) for label, row in last.items()], ignore_index=True)
         found["cosine_matrices"] = lambda ax: sheets.cosine_matrices(ax, rows)
@@ -101,7 +100,7 @@ def animated(snapshots: pd.DataFrame, path: Path) -> list[Path]:
     An older animation is removed.
     """
     path.unlink(missing_ok=True)
-    if snapshots.empty or "angle" not in _kept(snapshots["path"].iloc[0]):
+    if snapshots.empty or "angle" not in contents(snapshots["path"].iloc[0]):
         return []
     count = snapshots.groupby("key")["step"].transform("size")
     most = snapshots[count == count.max()].sort_values(["gamma", "width"], ascending=False, kind="stable")
@@ -113,22 +112,6 @@ def chosen_runs(snapshots: pd.DataFrame) -> pd.DataFrame:
     """Return the snapshot at the end of one run a plane point: the smallest seed at its largest width."""
     last = snapshots[snapshots["final"]].sort_values(["width", "seed"], ascending=[False, True])
     return last.drop_duplicates(POINT).sort_values(POINT, ignore_index=True)
-
-
-def _kept(path: Path) -> set[str]:
-    """Return what a snapshot holds: "output" on a grid; neurons with an "angle", or "layers" without."""
-    kept = set()
-    with contextlib.suppress(SnapshotError):
-        output(path)
-        kept.add("output")
-    with contextlib.suppress(SnapshotError):
-        layers(path)
-        kept.add("layers")
-    with contextlib.suppress(SnapshotError):
-        kept |= {"two_layer", "angle"} if "angle" in neurons(path) else {"two_layer"}
-    if "angle" in kept:
-        kept.discard("layers")
-    return kept
 
 
 def _first_point(curves: pd.DataFrame) -> pd.DataFrame:

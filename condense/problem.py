@@ -12,14 +12,12 @@ from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from condense import data as data_sets
 from condense import identity, registry, schema
 from condense.data import Dataset
 from condense.plane import Scales
 from condense.provenance import provenance
-from condense.span import span_basis
+from condense.span import span_basis, with_bias
 from condense.unrolled import LEAKS, kernels, unrollable
 
 if TYPE_CHECKING:
@@ -96,7 +94,7 @@ class Problem:
         """Load the compiled kernels of its steps, if there are any: no run is charged with the time this takes."""
         if self.fused:
             x = self.data.x
-            inputs = np.column_stack([x, np.ones(len(x))]) if self.config.network.bias else x
+            inputs = with_bias(x) if self.config.network.bias else x
             kernels(len(x), span_basis(inputs).shape[1], LEAKS[self.config.network.activation])
 
     @property

@@ -5,7 +5,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["span_basis"]
+__all__ = ["span_basis", "with_bias"]
+
+
+def with_bias(x: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return inputs x of shape (n, d) as (x, 1), shape (n, d + 1)."""
+    return np.column_stack([x, np.ones(len(x))])
 
 
 def span_basis(x: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 
 from analysis.figures.canvas import NothingToDrawError
 from analysis.figures.orientation import FINAL, INITIAL, angle_axes, planar
+from analysis.snapshots import evenly
 
 __all__ = ["animation"]
 
@@ -39,7 +40,7 @@ def animation(moments: Sequence[pd.DataFrame], path: Path) -> Path:
     if len(moments) < 2:
         raise NothingToDrawError(f"no animation to draw: {len(moments)} moments, it takes two")
     planar(*moments)
-    chosen = np.unique(np.linspace(0, len(moments) - 1, min(len(moments), MOST - _PAUSE)).round().astype(int))
+    chosen = evenly(len(moments), MOST - _PAUSE)
     figure = Figure(figsize=(6.4, 4.4), dpi=100, layout="constrained")
     ax = figure.subplots()
     look: dict[str, Any] = {"linewidths": 0, "s": 14}

@@ -18,7 +18,7 @@ from condense.batched import Batched, shared
 from condense.data import Dataset
 from condense.networks.base import LinearStage, OfNeurons, Run, Stage, Theta, column, norms, numpy_stream
 from condense.networks.fused import FusedStage
-from condense.span import span_basis
+from condense.span import span_basis, with_bias
 from condense.unrolled import LEAKS, unrollable
 
 __all__ = ["TwoLayer", "TwoLayerStage"]
@@ -92,7 +92,7 @@ class TwoLayer(Batched, OfNeurons):
         dtype: torch.dtype = torch.float64,
     ) -> TwoLayer:
         """Return the stack of these runs, all of one width."""
-        x = np.column_stack([data.x, np.ones(len(data.x))]) if bias else data.x
+        x = with_bias(data.x) if bias else data.x
         basis = span_basis(x)
         seeds = list({run.seed: None for run in runs})
         w, a, outside = zip(*(_draw(seed, runs[0].neurons, basis, reduce) for seed in seeds), strict=True)
@@ -164,7 +164,7 @@ class TwoLayer(Batched, OfNeurons):
         d = len(self.basis)
         if self.drawn[0].shape[1] < d:
             return None
-        x = np.column_stack([x, np.ones(len(x))]) if x.shape[1] < d else x
+        x = with_bias(x) if x.shape[1] < d else x
         return replace(self, inputs=torch.as_tensor(x).to(self.inputs), leak=None, notes={})
 
     def _at(self, displacement: Theta, tile: Tile) -> Theta:
