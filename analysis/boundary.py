@@ -11,29 +11,19 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from analysis.intervals import Interval
+from analysis.line import level_line, local_zero, scattered
 from condense import plane
 
-__all__ = ["COLOUR_RANGE", "COLUMNS", "RULES", "Boundary", "local_zero", "regression_zero"]
+__all__ = ["COLOUR_RANGE", "COLUMNS", "ROWS", "RULES", "Boundary", "regression_zero"]
 
 COLOUR_RANGE = 0.5
 """Exponents beyond +-0.5 are off the colour scale of the phase diagram and stay out of the regression."""
 
+ROWS = 41
+"""The gamma' at which a line through points anywhere is given, from their lowest to their highest."""
+
 Values = NDArray[np.float64]
 Rule = Callable[[Values, Values], float]
-
-
-def local_zero(gamma: Values, slope: Values) -> float:
-    """Return the zero of the exponent by linear interpolation between the two cells around it.
-
-    It is a crossing from negative to positive; of several, the one nearest to the mean of all sign changes.
-    NaN if there is none. Cells that are NaN are passed over; gamma must increase.
-    """
-    gamma, slope = gamma[np.isfinite(slope)], slope[np.isfinite(slope)]
-    changes = np.flatnonzero((slope[:-1] < 0) != (slope[1:] < 0))
-    step = slope[changes + 1] - slope[changes]
-    zeros = gamma[changes] - slope[changes] * (gamma[changes + 1] - gamma[changes]) / step
-    upward = zeros[step > 0]
-    return float(upward[np.argmin(abs(upward - zeros.mean()))]) if upward.size else float("nan")
 
 
 def regression_zero(gamma: Values, slope: Values) -> float:
@@ -62,6 +52,7 @@ RULES: dict[str, Rule] = {
 COLUMNS = (
     "gamma_prime",
     *(f"{name}{end}" for name in RULES for end in ("", "_low", "_high")),
+    "interpolation",
     "gamma_theory",
     "level",
     "seeds",
@@ -74,6 +65,9 @@ class Boundary:
 
     The interval of a zero is that of the zeros which the same rule gives for each seed alone. It is NaN
     unless every seed has a zero inside the row: the zeros of the others would not be a fair sample.
+
+    Points that are no grid, such as those of hydra/sweeper=boundary, have few rows: then it is the line through all of
+    them (`analysis.line.level_line`), at ROWS even values of gamma', and nothing is regressed.
     """
 
     interval: Interval = field(default_factory=Interval)
@@ -85,15 +79,26 @@ class Boundary:
         Only plain points of the plane enter, no named initialisations.
         """
         names = slopes.index.get_level_values("initialisation")
-        rows = _rows(slopes[names == "plane"].droplevel("initialisation").dropna(how="all"))
+        plain = slopes[names == "plane"].droplevel("initialisation").dropna(how="all")
+        found = self._by_line(plain) if scattered(plain.index) else self._by_rows(plain)
+        found["gamma_theory"] = [plane.boundary(gamma_prime, self.block) for gamma_prime in found["gamma_prime"]]
+        found["level"] = self.interval.level
+        return found.reindex(columns=list(COLUMNS))
+
+    def _by_line(self, slopes: pd.DataFrame) -> pd.DataFrame:
+        rows = slopes.index.get_level_values("gamma_prime")
+        found = level_line(slopes, np.linspace(rows.min(), rows.max(), ROWS), self.interval)
+        names = {"gamma": "gamma_local", "low": "gamma_local_low", "high": "gamma_local_high"}
+        return found.rename(columns=names).reset_index()
+
+    def _by_rows(self, slopes: pd.DataFrame) -> pd.DataFrame:
+        rows = _rows(slopes)
         if not rows:
             return pd.DataFrame(columns=list(COLUMNS), dtype=float)
         found = pd.concat([self._zeros(rows, name, rule) for name, rule in RULES.items()], axis=1)
-        found["gamma_theory"] = [plane.boundary(gamma_prime, self.block) for gamma_prime in rows]
-        found["level"] = self.interval.level
         found["seeds"] = [row.shape[1] for row in rows.values()]
         found = found.rename(columns={f"{name}_value": name for name in RULES})
-        return found.rename_axis("gamma_prime").reset_index()[list(COLUMNS)]
+        return found.rename_axis("gamma_prime").reset_index()
 
     def _zeros(self, rows: dict[float, pd.DataFrame], name: str, rule: Rule) -> pd.DataFrame:
         alone = pd.DataFrame({row: table.apply(_zero, rule=rule) for row, table in rows.items()}).T

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from sweeps.order import Order
 from sweeps.progress import duration
 
-__all__ = ["NotEnoughMemoryError", "balanced", "check_memory", "describe", "packs_for"]
+__all__ = ["NotEnoughMemoryError", "balanced", "check_memory", "describe", "multiple", "packs_for"]
 
 
 class NotEnoughMemoryError(ValueError):
@@ -33,6 +33,15 @@ def balanced(orders: Sequence[Order], packs: int) -> list[list[Order]]:
         places[k].append(place)
         heapq.heappush(heap, (cost + orders[place].cost, k))
     return [[orders[place] for place in sorted(pack)] for pack in places]
+
+
+def multiple(jobs: int, pack: int) -> int:
+    """Return the least multiple of the size of a pack that is no less.
+
+    >>> multiple(8, 3)
+    9
+    """
+    return pack * math.ceil(jobs / pack)
 
 
 def packs_for(orders: Sequence[Order], points: int | None, minutes: float) -> int:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.override_parser.types import Override
@@ -24,7 +26,7 @@ from sweeps.packing import describe
 from sweeps.plan import Composer, Planned, swept_keys
 from sweeps.progress import watched
 from sweeps.sites import QUEUED, RUNNING
-from sweeps.sweep import DONE, Standing, Sweep, job_class
+from sweeps.sweep import DONE, Sweep, job_class
 from sweeps.text import program, quoted
 
 __all__ = ["GridSweeper"]
@@ -64,40 +66,58 @@ class GridSweeper(BasicSweeper):
             ConfigCompositionException: a job's config or the folder is not allowed; nothing was started.
             NotAllDone: not all results are there at the end.
         """
-        folder, manifest, planned = self._plan(arguments)
-        sweep = Sweep(folder, self._job, program(), [each.order(number) for number, each in enumerate(planned)])
+        parsed = self._parsed(arguments)
+        [grid] = self.split_arguments(parsed, None)
+        sweep, manifest, hydra = self._planned(grid, parsed)
         launcher = self._launcher()
         if self._plan_only:
             self._tell_plan(sweep, launcher)
             return
+        self._claim(sweep, manifest)
+        self._tell_start(sweep)
+        if isinstance(launcher, PackLauncher) and launcher.site.detach:
+            launcher.run(sweep, hydra)
+        else:
+            with self._summed_up(sweep):
+                self._launch(launcher, sweep, hydra)
+
+    def _parsed(self, arguments: Sequence[str]) -> list[Override]:
+        """Return the overrides of the config's params and the command line."""
+        return self._composer.parse([*self._parse_config(), *arguments])
+
+    @functools.cached_property
+    def _composer(self) -> Composer:
+        return Composer(self._context.config_loader, self._config)
+
+    def _claim(self, sweep: Sweep, manifest: Manifest) -> None:
+        """Write into the folder what its jobs share and what is ordered."""
         try:
             with sweep.locked():
-                manifest.claim(folder)
+                manifest.claim(sweep.folder)
                 sweep.keep()
         except ValueError as error:
             raise ConfigCompositionException(str(error)) from error
-        self._tell_start(folder, sweep.look())
-        self._launch(launcher, sweep, planned)
 
-    def _launch(self, launcher: Launcher, sweep: Sweep, planned: Sequence[Planned]) -> None:
-        if not isinstance(launcher, PackLauncher):
-            with self._summed_up(sweep):
-                self._launch_by_hydra(launcher, sweep, planned)
-        elif launcher.site.detach:
-            launcher.run(sweep, planned[0].composed.hydra)
+    def _launch(self, launcher: Launcher, sweep: Sweep, hydra: Mapping[str, Any]) -> None:
+        if isinstance(launcher, PackLauncher):
+            launcher.run(sweep, hydra)
         else:
-            with self._summed_up(sweep):
-                launcher.run(sweep, planned[0].composed.hydra)
+            self._launch_by_hydra(launcher, sweep)
 
     @contextlib.contextmanager
-    def _summed_up(self, sweep: Sweep) -> Iterator[None]:
-        """End with a summary, however the body ends; raise NotAllDone if results are missing."""
+    def _summed_up(self, sweep: Sweep, if_whole: bool = True) -> Iterator[None]:
+        """End with a summary, however the body ends; raise NotAllDone if results are missing.
+
+        Args:
+            if_whole: whether a sweep that has all its results is summed up too.
+        """
         try:
             yield
         finally:
             standings = sweep.look()
-            summary.show(sweep.folder, standings, sweep.commands(), self._console)
-        counts = Counter(each.state for each in standings)
+            counts = Counter(each.state for each in standings)
+            if if_whole or counts[DONE] < len(standings):
+                summary.show(sweep.folder, standings, sweep.commands(), self._console)
         if counts[DONE] < len(standings):
             traces = f", and {ERROR_FILE} in the folders of those that failed" if counts[FAILED] else ""
             missing = len(standings) - counts[DONE] - counts[FAILED]
@@ -105,13 +125,12 @@ class GridSweeper(BasicSweeper):
                 f"{counts[FAILED]} of {len(standings)} jobs failed, {missing} are missing: see above{traces}"
             )
 
-    def _launch_by_hydra(self, launcher: Launcher, sweep: Sweep, planned: Sequence[Planned]) -> None:
+    def _launch_by_hydra(self, launcher: Launcher, sweep: Sweep) -> None:
         """Launch with a launcher of Hydra's, which knows nothing of sweep folders."""
-        standings = sweep.look()
-        todo = {order.name for order in sweep.undone(standings)}
         where = f"hydra.sweep.dir={quoted(sweep.folder)}"
         lines = [
-            [*each.overrides, where, f"hydra.sweep.subdir={quoted(each.name)}"] for each in planned if each.name in todo
+            [*order.overrides, where, f"hydra.sweep.subdir={quoted(order.name)}"]
+            for order in sweep.undone(sweep.look())
         ]
         if lines:
             with watched(lambda: sweep.left(sweep.look()), sweep.total, self._console):
@@ -122,27 +141,31 @@ class GridSweeper(BasicSweeper):
             hydra_context=self._context, task_function=self._task_function, config=self._config
         )
 
-    def _tell_start(self, folder: Path, standings: Sequence[Standing]) -> None:
-        counts = Counter(each.state for each in standings)
+    def _tell_start(self, sweep: Sweep) -> None:
+        counts = Counter(each.state for each in sweep.look())
         others = counts[QUEUED] + counts[RUNNING]
         also = f", {others} queued or running already" if others else ""
-        self._print(f"{folder}: {len(standings)} points, {counts[DONE]} of them complete already{also}")
+        self._print(f"{sweep.folder}: {counts.total()} points, {counts[DONE]} of them complete already{also}")
 
     def _tell_plan(self, sweep: Sweep, launcher: Launcher) -> None:
-        standings = sweep.look()
-        self._tell_start(sweep.folder, standings)
-        todo = sweep.undone(standings)
+        self._tell_start(sweep)
+        todo = sweep.undone(sweep.look())
         packs = launcher.site.fitted(todo).packs(todo) if isinstance(launcher, PackLauncher) else [todo]
         self._print(f"to compute: {describe(packs)}; nothing was launched" if todo else "nothing to compute")
 
     def _print(self, text: str) -> None:
         self._console.print(text, highlight=False, soft_wrap=True)
 
-    def _plan(self, arguments: list[str]) -> tuple[Path, Manifest, list[Planned]]:
-        composer = Composer(self._context.config_loader, self._config)
-        parsed = composer.parse([*self._parse_config(), *arguments])
-        [grid] = self.split_arguments(parsed, None)
-        composed = [composer.compose(lines) for lines in grid]
+    def _planned(
+        self, grid: Sequence[Sequence[str]], parsed: Sequence[Override]
+    ) -> tuple[Sweep, Manifest, Mapping[str, Any]]:
+        """Return the sweep of these jobs, what they share, and of Hydra's own config too; every job is checked.
+
+        Args:
+            grid: the overrides of each job.
+            parsed: those of the command, which say what is swept.
+        """
+        composed = [self._composer.compose(lines) for lines in grid]
         make = job_class(self._job)
         try:
             jobs = [make(each.config) for each in composed]
@@ -153,7 +176,9 @@ class GridSweeper(BasicSweeper):
             Planned(tuple(lines), ",".join([job.name, *_labels(lines, manifest.swept)]), job, each)
             for lines, job, each in zip(grid, jobs, composed, strict=True)
         ]
-        return folder, manifest, list({each.name: each for each in planned}.values())
+        once = {each.name: each for each in planned}.values()
+        sweep = Sweep(folder, self._job, program(), [each.order(number) for number, each in enumerate(once)])
+        return sweep, manifest, composed[0].hydra
 
     def _manifest(self, jobs: Sequence[Job], parsed: Sequence[Override]) -> tuple[Path, Manifest]:
         """Return the folder of the sweep, and what its jobs share."""

@@ -2,14 +2,18 @@
 
 from hydra.core.config_store import ConfigStore
 
-from sweeps import launcher, sweeper
+from sweeps import boundary, launcher, sweeper
 from sweeps.sites import Local, Slurm
 
-__all__ = ["GridSweeper", "LocalLauncher", "SlurmLauncher"]
+__all__ = ["BoundarySweeper", "GridSweeper", "LocalLauncher", "SlurmLauncher"]
 
 
 class GridSweeper(sweeper.GridSweeper):
     """See `sweeps.sweeper.GridSweeper`."""
+
+
+class BoundarySweeper(boundary.BoundarySweeper):
+    """See `sweeps.boundary.BoundarySweeper`."""
 
 
 class LocalLauncher(launcher.LocalLauncher):

@@ -79,6 +79,10 @@ class Site(ABC):
         """Return the site as it serves a submission of so many packs."""
         return self
 
+    def filled(self, jobs: int) -> int:
+        """Return this number of jobs, or the next that leaves no pack half empty."""
+        return jobs
+
     @property
     @abstractmethod
     def at_once(self) -> int | None:

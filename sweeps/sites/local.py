@@ -19,7 +19,7 @@ import psutil
 
 from sweeps.files import read_json, write_json
 from sweeps.order import Order
-from sweeps.packing import balanced
+from sweeps.packing import balanced, multiple
 from sweeps.sites.base import RUNNING as ALIVE
 from sweeps.sites.base import SILENCE, Live, Site
 from sweeps.submission import RUNNING, Submission
@@ -69,6 +69,10 @@ class Local(Site):
         fitting = int(0.5e-9 * _memory() / max(largest, self.mem_gb or 0.0))
         cores = _cores() // (self.cpus_per_task or 1)
         return self.sharing(max(1, min(cores, len(orders), worth, fitting)))
+
+    def filled(self, jobs: int) -> int:
+        """Return the next multiple of the number of workers, or of the cores that they may come to."""
+        return multiple(jobs, self.workers or len(_gpus()) or max(1, _cores() // (self.cpus_per_task or 1)))
 
     def sharing(self, packs: int) -> Self:
         """Return the site with a worker for each of these packs, unless it has a number of its own."""

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
 from sweeps.order import Order
-from sweeps.packing import balanced, packs_for
+from sweeps.packing import balanced, multiple, packs_for
 from sweeps.sites.base import QUEUED, RUNNING, SILENCE, Live, Site, SubmissionError
 from sweeps.submission import AGAIN, ENDED, REFUSED, Submission
 from sweeps.submission import RUNNING as AT_WORK
@@ -90,6 +90,10 @@ class Slurm(Site):
     @property
     def at_once(self) -> None:
         """Slurm has a queue."""
+
+    def filled(self, jobs: int) -> int:
+        """Return the next multiple of points_per_task, where that is given."""
+        return multiple(jobs, self.points_per_task or 1)
 
     def packs(self, orders: Sequence[Order]) -> list[list[Order]]:
         """Return packs of so many points, or of about so many minutes."""

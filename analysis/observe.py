@@ -1,0 +1,70 @@
+"""What a sweeper that refines a line asks: the value of every plane point of a sweep so far, with its interval."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from analysis.collect import SweepError, collect, configured_level
+from analysis.exponents import blocks, seed_slopes
+from analysis.intervals import Interval
+from analysis.reductions import widest
+from condense import records
+
+__all__ = ["observe"]
+
+COLUMNS = ["gamma", "gamma_prime", "value", "low", "high", "repeats"]
+
+EXPONENT = "S_"
+
+PLACE = ["gamma", "gamma_prime"]
+
+
+def observe(folder: Path | str, column: str = "S_w") -> pd.DataFrame:
+    """Return the value of a column at every plane point of a sweep, from the runs that are there.
+
+    Args:
+        folder: the sweep's; without records in it, or not there, the table is empty.
+        column: an exponent, S_w, S_a, S_theta or S_ and a block of your own network; or a number that is logged with
+            every run, such as clusters: then of the converged runs at the largest width.
+
+    Returns:
+        gamma, gamma_prime, value (the mean over seeds), low and high (its interval, at the sweep's level; NaN for one
+        seed) and repeats (the seeds that it comes from; 0 and no value where no run counts).
+
+    Raises:
+        ValueError: the column is neither, or the folder mixes several settings.
+    """
+    try:
+        runs = collect(folder).runs
+    except SweepError:
+        runs = records.empty()
+    _check(column, runs)
+    runs = runs[runs["initialisation"] == "plane"]
+    if len(runs["setting"].dropna().unique()) > 1:
+        raise ValueError(
+            f"{folder} mixes several settings: a line is refined in a folder of its own, hydra.sweep.dir=.."
+        )
+    table = _by_seed(runs, column).reindex(runs.groupby(PLACE).size().index)
+    found = Interval(configured_level(folder))(table).rename(columns={"seeds": "repeats"})
+    return found.reset_index()[COLUMNS].astype(float)
+
+
+def _check(column: str, runs: pd.DataFrame) -> None:
+    """Raise ValueError for a column that these runs, or runs to come, do not have."""
+    exponents = [EXPONENT + block for block in (blocks(runs) or ["w", "a", "theta"])]
+    measured = [name for name in records.MEASURED if records.COLUMNS[name] in ("float64", "int64", "Int64")]
+    own = len(runs) == 0 and column.startswith((EXPONENT, "rd_"))  # of a network of the user's own
+    if not own and column not in (*exponents, *measured, *runs.select_dtypes("number")):
+        raise ValueError(
+            f"hydra.sweeper.column = {column!r} is not allowed: {', '.join(exponents)}, or a number logged with "
+            f"every run, such as {', '.join(measured)}"
+        )
+
+
+def _by_seed(runs: pd.DataFrame, column: str) -> pd.DataFrame:
+    """Return the value of each seed, (gamma, gamma') by seeds."""
+    if column.startswith(EXPONENT):
+        return seed_slopes(runs, column.removeprefix(EXPONENT), PLACE)
+    return widest(runs[runs["converged"]]).pivot_table(column, PLACE, "seed", aggfunc="last").astype(float)

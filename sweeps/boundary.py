@@ -1,0 +1,319 @@
+"""A line instead of a grid: points in rounds where an observed value takes a level, repeats where it is uncertain."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import operator
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hydra.core.override_parser.types import Override
+from hydra.errors import CompactHydraException, ConfigCompositionException
+from hydra.plugins.launcher import Launcher
+
+from sweeps.files import read_json, write_json
+from sweeps.launcher import PackLauncher
+from sweeps.plan import Composer
+from sweeps.submission import STATE_FOLDER
+from sweeps.sweeper import GridSweeper
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from sweeps.refine import Level, Line, Observed, Point
+
+__all__ = ["BoundarySweeper", "NoLine"]
+
+ROUND = 8
+"""Points of a round, unless it is said, or a few more fill the packs."""
+
+Asked = dict["Point", int]
+"""The repeats of every point that is asked for, the first ones first."""
+
+
+class NoLine(CompactHydraException):
+    """The observed value does not take the level in the rectangle; what was computed is kept."""
+
+
+class BoundarySweeper(GridSweeper):
+    """Refines the plane of two keys around the line on which an observed value takes a level (see sweeps/refine.py).
+
+    What is asked for is in the folder before it is launched, so the same command again goes on with the round that was
+    interrupted, and ends with the same points. Points that the folder holds from a grid are known points too.
+
+    Args:
+        job, params, plan: as of a `GridSweeper`.
+        observe: the dotted path of a function (folder, column) -> table with a row a point: the last parts of the
+            coordinates' keys, value, low, high and repeats. It raises ValueError for a column that it does not know,
+            whatever the folder holds, and returns no row for a folder that is not there.
+        column: what is observed.
+        coordinates: two keys whose values span the rectangle; the line is the first as a function of the second.
+        level: the value on the line.
+        start: points of the even grid to start from, along each coordinate.
+        start_from: the folder of a sweep; its points around the line are started from instead.
+        round: points a round.
+        precision: half of the interval of the line, along the first coordinate, that is good enough; None: go on until
+            a budget is spent.
+        points, repeats, minutes: the budgets: points, the start included; repeats of a point; time, after which no
+            further round begins.
+        repeated: the key of the list that grows by repeats, such as seeds; None: there are no repeats.
+    """
+
+    def __init__(
+        self,
+        job: str,
+        observe: str,
+        column: str,
+        coordinates: Sequence[str],
+        level: float = 0.0,
+        start: Sequence[int] = (5, 5),
+        start_from: str | None = None,
+        round: int | None = None,
+        precision: float | None = None,
+        points: int = 100,
+        repeats: int = 32,
+        minutes: float | None = None,
+        repeated: str | None = None,
+        params: dict[str, str] | None = None,
+        plan: bool = False,
+    ) -> None:
+        super().__init__(job, params, plan)
+        _require("coordinates", list(coordinates), len(set(coordinates)) == 2, "two different keys")
+        fine = len(start) == 2 and min(start) >= 2
+        _require("start", list(start), fine, "how many points along each coordinate, 2 or more: [5,5], say")
+        _require("round", round, round is None or round >= 1, "an integer, 1 or above, or null")
+        _require("precision", precision, precision is None or precision > 0, "a number above 0, or null")
+        _require("points", points, points >= 4, "4 or above, as the corners of the rectangle are among them")
+        _require("repeats", repeats, repeats >= 1, "an integer, 1 or above")
+        _require("minutes", minutes, minutes is None or minutes > 0, "a number above 0, or null")
+        self._observe, self._column, self._coordinates = _function(observe), column, tuple(coordinates)
+        self._level, self._precision, self._repeats = float(level), precision, repeats if repeated else 1
+        self._start, self._start_from, self._size = tuple(start), start_from, round
+        self._points, self._minutes, self._repeated = points, minutes, repeated
+
+    def sweep(self, arguments: list[str]) -> None:
+        """Find the line, round by round.
+
+        Raises:
+            ConfigCompositionException: the command or the folder is not allowed; nothing was started.
+            NotAllDone: jobs of a round failed or are missing.
+            NoLine: the value does not take the level in the rectangle.
+        """
+        began = time.monotonic()
+        parsed = list({each.get_key_element(): each for each in self._parsed(arguments)}.values())
+        level, launcher = self._rectangle(parsed), self._launcher()
+        _refuse_detached(launcher)
+        jobs = _Jobs.of(self._composer, parsed, self._coordinates, self._repeated)
+        corners = dict.fromkeys(level.grid(2, 2), len(jobs.repeats))
+        folder = self._planned(jobs.lines(corners), parsed)[0].folder
+        self._known(folder)  # raises if it does not know the column
+        state = folder / STATE_FOLDER / "boundary.json"
+        asked = _read(state) or dict.fromkeys(self._first(level), len(jobs.repeats))
+        if self._plan_only:
+            self._tell_plan(self._planned(jobs.lines(asked), parsed)[0], launcher)
+            self._print(f"then rounds of {self._round(launcher)} points, {self._points} points in all at most")
+            return
+        while True:
+            sweep, manifest, hydra = self._planned(jobs.lines(asked), parsed)
+            self._claim(sweep, manifest)
+            write_json(state, {"asked": [[*point, repeats] for point, repeats in asked.items()]})
+            with self._summed_up(sweep, if_whole=False):
+                self._launch(launcher, sweep, hydra)
+            line = self._line(level, folder)
+            self._tell(line, asked)
+            further = {} if self._late(began) else self._further(line, asked, launcher)
+            if not further:
+                break
+            asked |= further
+        with self._summed_up(sweep):
+            self._print(self._why(line, asked, began))
+
+    def _rectangle(self, parsed: Sequence[Override]) -> Level:
+        """Return the level in the rectangle that the command spans."""
+        try:
+            from sweeps.refine import Level
+        except ImportError as error:
+            raise ConfigCompositionException(
+                f"hydra/sweeper=boundary needs a package that is missing ({error}): pip install 'condense[boundary]'"
+            ) from error
+        given = {each.get_key_element(): each for each in parsed}
+        several = [key for key, each in given.items() if each.is_sweep_override() and key not in self._coordinates]
+        if several:
+            raise ConfigCompositionException(
+                f"{several[0]} takes several values: hydra/sweeper=boundary refines one plane at a time; give the "
+                "command once for each value, each in a folder of its own: hydra.sweep.dir=.."
+            )
+        x, y = (_range(key, given.get(key)) for key in self._coordinates)
+        return Level((x, y), self._level, self._precision, self._repeats)
+
+    def _first(self, level: Level) -> list[Point]:
+        """Return the points of the first round."""
+        if self._start_from is None:
+            return level.grid(*self._start)
+        known = self._known(Path(self._start_from))
+        crossed = level.line(known) is not None
+        what = (
+            f"a sweep in whose points {self._column} crosses {self._level:g} within the rectangle ({len(known)} points)"
+        )
+        _require("start_from", self._start_from, crossed, what)
+        return level.around(known)
+
+    def _known(self, folder: Path) -> dict[Point, Observed]:
+        from sweeps.refine import Observed
+
+        try:
+            table: pd.DataFrame = self._observe(folder, self._column)
+        except ValueError as error:
+            raise ConfigCompositionException(str(error)) from error
+        places = [key.rpartition(".")[2] for key in self._coordinates]
+        rows = table[[*places, "value", "low", "high", "repeats"]].itertuples(index=False, name=None)
+        return {(x, y): Observed(value, (high - low) / 2, int(n)) for x, y, value, low, high, n in rows}
+
+    def _line(self, level: Level, folder: Path) -> Line:
+        """Return what the folder tells of the line."""
+        known = {point: each for point, each in self._known(folder).items() if level.inside(point)}
+        line = level.line(known)
+        if line is not None:
+            return line
+        values = [each.value for each in known.values() if each.value == each.value]
+        ranges = zip(self._coordinates, level.bounds, strict=True)
+        where = " and ".join(f"{key} in [{low:g}, {high:g}]" for key, (low, high) in ranges)
+        if not values:
+            raise NoLine(f"{self._column} has no value at any point with {where}; python -m analysis {folder} says why")
+        side = "below" if values[0] < self._level else "not below"
+        raise NoLine(
+            f"{self._column} is {side} {self._level:g} at all {len(values)} points with {where}: no line to refine. "
+            "Widen the ranges; the runs are kept"
+        )
+
+    def _late(self, began: float) -> bool:
+        return self._minutes is not None and time.monotonic() - began > 60 * self._minutes
+
+    def _further(self, line: Line, asked: Asked, launcher: Launcher) -> Asked:
+        """Return what the next round is to compute; nothing at the end."""
+        new = line.new(min(self._round(launcher), max(0, self._points - len(asked))))
+        wanted = {}
+        for point, repeats in line.more().items():
+            there = line.known[point].repeats  # fewer than were asked for, where some do not count
+            wanted[point] = min(self._repeats, asked.get(point, there) + repeats - there)
+        return new | {point: repeats for point, repeats in wanted.items() if repeats > asked.get(point, 0)}
+
+    def _round(self, launcher: Launcher) -> int:
+        if self._size is not None:
+            return self._size
+        return launcher.site.filled(ROUND) if isinstance(launcher, PackLauncher) else ROUND
+
+    def _tell(self, line: Line, asked: Asked) -> None:
+        x, y = line.uncertainty.at
+        where = f"{self._coordinates[0]}={x:.3g} {self._coordinates[1]}={y:.3g}"
+        self._print(
+            f"{len(asked)} points, {sum(asked.values())} repeats: the line {self._column} = {self._level:g} is known "
+            f"to {line.uncertainty.half:.2g} where it is known least, at {where}"
+        )
+
+    def _why(self, line: Line, asked: Asked, began: float) -> str:
+        """Say why it is over."""
+        if line.settled:
+            return f"known to hydra.sweeper.precision = {self._precision:g} everywhere"
+        if self._late(began):
+            return f"hydra.sweeper.minutes = {self._minutes:g} are over; the same command again goes on"
+        if len(asked) >= self._points:
+            return f"hydra.sweeper.points = {self._points} are spent; more go on from here"
+        return f"hydra.sweeper.repeats = {self._repeats} are spent where they are needed; more go on from here"
+
+
+@dataclass(frozen=True)
+class _Jobs:
+    """The overrides that make a job of a point."""
+
+    fixed: Sequence[str]
+    coordinates: Sequence[str]
+    repeated: str | None
+    repeats: Sequence[int] = field(default=())  # the list that grows, as the command has it
+
+    @classmethod
+    def of(
+        cls, composer: Composer, parsed: Sequence[Override], coordinates: Sequence[str], repeated: str | None
+    ) -> _Jobs:
+        lines = {each.get_key_element(): each.input_line or "" for each in parsed}
+        fixed = [line for key, line in lines.items() if key not in (*coordinates, repeated)]
+        if repeated is None:
+            return cls(fixed, coordinates, None)
+        own = [lines[repeated]] if repeated in lines else []
+        repeats: Any = composer.compose([*fixed, *own]).config
+        with contextlib.suppress(KeyError, TypeError):
+            repeats = functools.reduce(operator.getitem, repeated.split("."), repeats)
+        fine = isinstance(repeats, list) and bool(repeats) and all(isinstance(each, int) for each in repeats)
+        _require("repeated", repeated, fine, "the key of a list of integers that grows, such as seeds, or null")
+        return cls(fixed, coordinates, repeated, list(repeats))
+
+    def lines(self, asked: Asked) -> list[list[str]]:
+        """Return the overrides of each job."""
+        return [[*self._place(point), *self.fixed, *self._repeats(count)] for point, count in asked.items()]
+
+    def _place(self, point: Point) -> list[str]:
+        return [f"{key}={value!r}" for key, value in zip(self.coordinates, point, strict=True)]
+
+    def _repeats(self, count: int) -> list[str]:
+        """Return the list with so many repeats: those of the command first, then numbers that are not among them."""
+        if self.repeated is None:
+            return []
+        after = max(self.repeats) + 1
+        grown = [*self.repeats, *range(after, after + count)][: max(count, len(self.repeats))]
+        return [f"{self.repeated}=[{','.join(map(str, grown))}]"]
+
+
+def _function(path: str) -> Callable[[Path, str], pd.DataFrame]:
+    module, _, name = path.rpartition(".")
+    try:
+        return getattr(import_module(module), name)  # type: ignore[no-any-return]
+    except (ImportError, AttributeError, ValueError) as error:
+        raise ConfigCompositionException(
+            f"hydra.sweeper.observe = {path!r} cannot be imported ({error}): a dotted path, package.module.function"
+        ) from error
+
+
+def _require(key: str, value: object, fine: bool, allowed: str) -> None:
+    if not fine:
+        raise ConfigCompositionException(f"hydra.sweeper.{key} = {value!r} is not allowed: {allowed}")
+
+
+def _refuse_detached(launcher: Launcher) -> None:
+    if isinstance(launcher, PackLauncher) and launcher.site.detach:
+        raise ConfigCompositionException(
+            "hydra.launcher.detach = True is not allowed with hydra/sweeper=boundary: every round needs the values of "
+            "the one before. Leave this command running, in tmux, by nohup or as a small job of its own; if it is "
+            "killed, the same command again goes on where it was"
+        )
+
+
+def _range(key: str, override: Override | None) -> tuple[float, float]:
+    """Return the range of a coordinate's values."""
+    ends: list[Any] = []
+    if override is not None and override.is_interval_sweep():
+        interval: Any = override.value()
+        ends = [interval.start, interval.end]
+    elif override is not None and override.is_sweep_override():
+        ends = list(override.sweep_iterator())
+    try:
+        low, high = min(map(float, ends)), max(map(float, ends))
+        fine = low < high
+    except ValueError:
+        fine = False
+    if not fine:
+        raise ConfigCompositionException(
+            f"{key} = {override.get_value_string() if override else 'not given'} is not allowed with "
+            f"hydra/sweeper=boundary: a range, {key}='interval(0.6,1.4)' say, or the numbers of a grid, which it spans"
+        )
+    return low, high
+
+
+def _read(state: Path) -> Asked:
+    """Return what was asked for in a folder."""
+    held = read_json(state)
+    return {(x, y): repeats for x, y, repeats in held["asked"]} if held else {}
