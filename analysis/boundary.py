@@ -79,8 +79,9 @@ class Boundary:
         Only plain points of the plane enter, no named initialisations.
         """
         names = slopes.index.get_level_values("initialisation")
-        plain = slopes[names == "plane"].droplevel("initialisation").dropna(how="all")
-        found = self._by_line(plain) if scattered(plain.index) else self._by_rows(plain)
+        plain = slopes[names == "plane"].dropna(how="all")
+        rule = self._by_line if scattered(plain.index.to_frame()) else self._by_rows
+        found = rule(plain.droplevel("initialisation"))
         found["gamma_theory"] = [plane.boundary(gamma_prime, self.block) for gamma_prime in found["gamma_prime"]]
         found["level"] = self.interval.level
         return found.reindex(columns=list(COLUMNS))

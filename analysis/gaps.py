@@ -51,7 +51,24 @@ def _interval_gaps(exponents: pd.DataFrame, slope: str) -> list[str]:
 def _boundary_gaps(boundary: pd.DataFrame, exponents: pd.DataFrame, slope: str) -> list[str]:
     if boundary.empty:
         return ["no boundary: no two plain plane points share a gamma'; add gammas to a row"]
+    if boundary["interpolation"].notna().any():
+        return _line_gaps(boundary, slope)
     return [reason for _, row in boundary.iterrows() for reason in _row_gaps(row, exponents, slope)]
+
+
+def _line_gaps(boundary: pd.DataFrame, slope: str) -> list[str]:
+    outside = boundary.loc[boundary["gamma_local"].isna(), "gamma_prime"]
+    found = (
+        [f"{slope} is not zero between the points at gamma' = {_listed(outside)}; widen gamma"] if len(outside) else []
+    )
+    if boundary["gamma_local_low"].isna().all():
+        found.append("no interval of the line: one seed; add seeds, e.g. seeds=[0,1,2]")
+    return found
+
+
+def _listed(values: pd.Series[float]) -> str:
+    texts = [f"{value:g}" for value in values]
+    return ", ".join(texts) if len(texts) <= _FEW else f"{texts[0]}, .. {texts[-1]} ({len(texts)} values)"
 
 
 def _row_gaps(row: pd.Series[Any], exponents: pd.DataFrame, slope: str) -> list[str]:

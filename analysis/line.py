@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -12,7 +10,7 @@ from scipy.spatial import Delaunay
 
 from analysis.intervals import Interval
 
-__all__ = ["level_line", "local_zero", "scattered"]
+__all__ = ["extends", "level_line", "local_zero", "scattered"]
 
 ALONG = 801
 """Values of gamma at which a crossing is looked for."""
@@ -23,10 +21,14 @@ STEP = 1e-3
 Values = NDArray[np.float64]
 
 
-def scattered(points: pd.Index[Any]) -> bool:
-    """Whether points (gamma, gamma') are far from being a grid: then rows alone do not tell where the line is."""
-    gammas, rows = (points.get_level_values(name).nunique() for name in ("gamma", "gamma_prime"))
-    return bool(gammas >= 2 and rows >= 2 and 2 * len(points) < gammas * rows)
+def extends(plain: pd.DataFrame) -> bool:
+    """Whether plain plane points differ in gamma and in gamma'."""
+    return plain["gamma"].nunique() >= 2 and plain["gamma_prime"].nunique() >= 2
+
+
+def scattered(plain: pd.DataFrame) -> bool:
+    """Whether plain plane points fill less than half of the grid of their coordinates: rows tell little of them."""
+    return extends(plain) and len(plain) < plain["gamma"].nunique() * plain["gamma_prime"].nunique() / 2
 
 
 def level_line(slopes: pd.DataFrame, rows: Values, interval: Interval) -> pd.DataFrame:

@@ -20,6 +20,10 @@ from analysis.regimes import REGIMES
 __all__ = ["report", "show"]
 
 
+MOST_ROWS = 20
+"""Rows of the table of a boundary that are shown, about; boundary.csv has all."""
+
+
 def report(analysis: Analysis, files: Iterable[Path], label: str = "") -> list[RenderableType]:
     """Return the parts of a report: lines of text and tables."""
     parts: list[RenderableType] = [f"Setting {label}"] if label else []
@@ -104,10 +108,12 @@ def _agreement(exponents: pd.DataFrame) -> list[str]:
 
 def _boundary(analysis: Analysis) -> Table:
     title = f"Boundary: zero of S_{analysis.block} along gamma, {analysis.level:.0%} intervals"
+    rows = analysis.boundary
+    rows = rows.iloc[:: max(1, len(rows) // MOST_ROWS)]
     table = Table(title=title, box=box.SIMPLE, title_justify="left")
     for column in ("gamma'", "interpolated", "", "regressed", "", "theory", "seeds"):
         table.add_column(column, justify="right")
-    for _, row in analysis.boundary.iterrows():
+    for _, row in rows.iterrows():
         zeros = [text for rule in ("gamma_local", "gamma_regression") for text in _zero(row, rule)]
         table.add_row(f"{row['gamma_prime']:g}", *zeros, f"{row['gamma_theory']:g}", f"{row['seeds']:g}")
     return table

@@ -39,6 +39,9 @@ FEWEST = 6
 """Repeats from which on an interval is believed to be as narrow as it says: to stop at those that happen to be narrow
 makes the intervals of 4 repeats cover less than they state, those of 6 hardly."""
 
+SURE = 0.95
+"""Repeats are chosen to leave this part of what they may, lest a handful is asked for once more in the next round."""
+
 Array = NDArray[np.float64]
 Point = tuple[float, float]
 
@@ -151,8 +154,8 @@ class Line:
 
     @property
     def settled(self) -> bool:
-        """Whether the line is known as well as is asked for, or as can be."""
-        return self.level.precision is not None and not self.new(1) and not self.more()
+        """Whether the line is known as well as is asked for."""
+        return self.level.precision is not None and self.uncertainty.half <= self.level.precision
 
     def new(self, most: int) -> dict[Point, int]:
         """Return at most so many new points where interpolation is not good enough, with the repeats of each."""
@@ -187,7 +190,7 @@ class Line:
         counts = np.arange(max(repeats, FEWEST), most + 1)
         if not np.isfinite(now) or not len(counts):
             return min(FEWEST, most)
-        enough = counts[now * _width(counts) / _width(repeats) <= half]
+        enough = counts[now * _width(counts) / _width(repeats) <= SURE * half]
         return int(enough[0] if len(enough) else most)
 
     def _repeats_around(self, point: Point) -> int:

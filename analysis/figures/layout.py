@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from analysis.line import extends, scattered
+
 __all__ = ["Cell", "Side", "cells", "edges", "grid_part", "line_coordinate"]
 
 Values = NDArray[np.float64]
@@ -50,9 +52,7 @@ class Cell:
 def grid_part(frame: pd.DataFrame) -> pd.DataFrame:
     """Return the plain plane points if they form a grid, at least 2 x 2 and half filled; else no row."""
     plain = frame[frame["initialisation"] == "plane"]
-    columns, rows = plain["gamma"].nunique(), plain["gamma_prime"].nunique()
-    is_grid = columns >= 2 and rows >= 2 and len(plain) >= columns * rows / 2
-    return plain if is_grid else plain.iloc[:0]
+    return plain if extends(plain) and not scattered(plain) else plain.iloc[:0]
 
 
 def line_coordinate(frame: pd.DataFrame) -> str | None:

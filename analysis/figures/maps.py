@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from analysis.figures.canvas import colour_bar, coordinate_labels, lay_out
 from analysis.figures.layout import cells, edges, grid_part
 from analysis.figures.quantity import Quantity
+from analysis.line import scattered
 
 __all__ = ["draw_map", "write_values"]
 
@@ -24,6 +25,8 @@ def draw_map(ax: Axes, frame: pd.DataFrame, quantity: Quantity) -> None:
     grid = grid_part(frame)
     if len(grid):
         _draw_cells(ax, grid, quantity)
+    else:
+        _draw_triangles(ax, frame, quantity)
     _draw_points(ax, frame.drop(grid.index), quantity)
     _keep_limits(ax)
     coordinate_labels(ax)
@@ -43,6 +46,15 @@ def _draw_cells(ax: Axes, grid: pd.DataFrame, quantity: Quantity) -> None:
     )
     if len(table) <= 15:
         ax.set_yticks(table.index)
+
+
+def _draw_triangles(ax: Axes, frame: pd.DataFrame, quantity: Quantity) -> None:
+    """Shade the plane between points that are no grid, linearly on their triangles."""
+    known = frame[(frame["initialisation"] == "plane") & frame[quantity.column].notna()]
+    if scattered(known):
+        values = known[quantity.column].astype(float)
+        look: dict[str, Any] = {"norm": quantity.norm, "cmap": quantity.cmap, "alpha": 0.75, "rasterized": True}
+        ax.tripcolor(known["gamma"], known["gamma_prime"], values, shading="gouraud", **look)
 
 
 def _draw_points(ax: Axes, points: pd.DataFrame, quantity: Quantity) -> None:

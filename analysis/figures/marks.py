@@ -52,6 +52,9 @@ def mark_zero(ax: Axes, boundary: pd.DataFrame, block: str) -> None:
     rows = boundary.dropna(subset="gamma_local")
     if rows.empty:
         return
+    if rows["interpolation"].notna().any():
+        _zero_line(ax, rows, block)
+        return
     known = rows.dropna(subset=["gamma_local_low", "gamma_local_high"])
     level = f", {rows['level'].iloc[0]:.0%} interval" if len(known) else ""
     level += "\n(no bar: a seed has no zero in view)" if 0 < len(known) < len(rows) else ""
@@ -67,6 +70,18 @@ def mark_zero(ax: Axes, boundary: pd.DataFrame, block: str) -> None:
         zorder=6,
         label=rf"measured zero of ${symbol('S', block)}$ (interpolated){level}",
     )
+
+
+def _zero_line(ax: Axes, rows: pd.DataFrame, block: str) -> None:
+    """Draw a zero that is known for all gamma' as a line, its intervals as a band."""
+    low, high = rows["gamma_local_low"], rows["gamma_local_high"]
+    if low.notna().any():
+        label = f"its {rows['level'].iloc[0]:.0%} interval"
+        band: dict[str, Any] = {"facecolor": "white", "edgecolor": "black", "alpha": 0.6, "lw": 0.8, "zorder": 3.6}
+        ax.fill_betweenx(rows["gamma_prime"], low, high, label=label, **band)
+    line: dict[str, Any] = {"color": "black", "lw": 2.0, "path_effects": _HALO, "zorder": 5}
+    name = rf"measured zero of ${symbol('S', block)}$ (interpolated between the points)"
+    ax.plot(rows["gamma_local"], rows["gamma_prime"], label=name, **line)
 
 
 def mark_critical(ax: Axes, frame: pd.DataFrame, block: str) -> None:
