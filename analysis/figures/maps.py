@@ -53,7 +53,7 @@ def _draw_triangles(ax: Axes, frame: pd.DataFrame, quantity: Quantity) -> None:
     known = frame[(frame["initialisation"] == "plane") & frame[quantity.column].notna()]
     if scattered(known):
         values = known[quantity.column].astype(float)
-        look: dict[str, Any] = {"norm": quantity.norm, "cmap": quantity.cmap, "alpha": 0.75, "rasterized": True}
+        look: dict[str, Any] = {"norm": quantity.norm, "cmap": quantity.cmap, "rasterized": True}
         ax.tripcolor(known["gamma"], known["gamma_prime"], values, shading="gouraud", **look)
 
 

@@ -76,11 +76,11 @@ def _zero_line(ax: Axes, rows: pd.DataFrame, block: str) -> None:
     """Draw a zero that is known for all gamma' as a line, its intervals as a band."""
     low, high = rows["gamma_local_low"], rows["gamma_local_high"]
     if low.notna().any():
-        label = f"its {rows['level'].iloc[0]:.0%} interval"
-        band: dict[str, Any] = {"facecolor": "white", "edgecolor": "black", "alpha": 0.6, "lw": 0.8, "zorder": 3.6}
+        label = f"{rows['level'].iloc[0]:.0%} interval of the measured zero"
+        band: dict[str, Any] = {"facecolor": "white", "edgecolor": "black", "alpha": 0.6, "lw": 0.8, "zorder": 2.5}
         ax.fill_betweenx(rows["gamma_prime"], low, high, label=label, **band)
     line: dict[str, Any] = {"color": "black", "lw": 2.0, "path_effects": _HALO, "zorder": 5}
-    name = rf"measured zero of ${symbol('S', block)}$ (interpolated between the points)"
+    name = rf"measured zero of ${symbol('S', block)}$ (through the points)"
     ax.plot(rows["gamma_local"], rows["gamma_prime"], label=name, **line)
 
 
