@@ -12,8 +12,8 @@ from analysis.intervals import Interval
 
 __all__ = ["extends", "level_line", "local_zero", "scattered"]
 
-ALONG = 801
-"""Values of gamma at which a crossing is looked for."""
+ALONG = 81
+"""Values of gamma at which a crossing is looked for, and then once more between two of these."""
 
 STEP = 1e-3
 """Of the difference quotient dS/dgamma, in units of the points' range of gamma."""
@@ -52,8 +52,7 @@ def level_line(slopes: pd.DataFrame, rows: Values, interval: Interval) -> pd.Dat
     """
     slopes = slopes.dropna(how="all")
     surface = _Surface(slopes)
-    gammas = np.linspace(surface.gammas.min(), surface.gammas.max(), ALONG)
-    zeros = np.array([local_zero(gammas, surface.mean(gammas, row)) for row in rows])
+    zeros = np.array([surface.zero(row) for row in rows])
     found = [surface.seed_zeros(zero, row) for zero, row in zip(zeros, rows, strict=True)]
     alone = pd.DataFrame(found, index=pd.Index(rows, name="gamma_prime"), columns=slopes.columns, dtype=float)
     ends = interval(alone[np.isfinite(zeros)]).reindex(alone.index)
@@ -99,6 +98,19 @@ class _Surface:
         self._mean = CloughTocher2DInterpolator(self._triangles, mean)
         self._linear = LinearNDInterpolator(self._triangles, mean)
         self._added = CloughTocher2DInterpolator(self._triangles, added)
+
+    def zero(self, gamma_prime: float) -> float:
+        """Return the zero of a row; NaN if there is none."""
+        low, high = self.gammas.min(), self.gammas.max()
+        zero = float("nan")
+        for _ in range(2):
+            gammas = np.linspace(low, high, ALONG)
+            found = local_zero(gammas, self.mean(gammas, gamma_prime))
+            if np.isnan(found):  # the second time, at the edge of the points: the first is as good
+                return zero
+            step = (high - low) / (ALONG - 1)
+            zero, low, high = found, found - step, found + step
+        return zero
 
     def mean(self, gamma: Values, gamma_prime: float) -> Values:
         """Return S along a row; NaN outside of the points."""

@@ -39,6 +39,10 @@ FEWEST = 6
 """Repeats from which on an interval is believed to be as narrow as it says: to stop at those that happen to be narrow
 makes the intervals of 4 repeats cover less than they state, those of 6 hardly."""
 
+LARGEST = 0.2
+"""Triangles with a longer side, in units of the rectangle's, are cut however straight the surface seems: what bends
+between their corners is not seen, by the cubic no more than by the linear interpolant."""
+
 SURE = 0.95
 """Repeats are chosen to leave this part of what they may, lest a handful is asked for once more in the next round."""
 
@@ -155,7 +159,8 @@ class Line:
     @property
     def settled(self) -> bool:
         """Whether the line is known as well as is asked for."""
-        return self.level.precision is not None and self.uncertainty.half <= self.level.precision
+        known = self.level.precision is not None and self.uncertainty.half <= self.level.precision
+        return known and not self.crossed.large.any()
 
     def new(self, most: int) -> dict[Point, int]:
         """Return at most so many new points where interpolation is not good enough, with the repeats of each."""
@@ -175,7 +180,7 @@ class Line:
         """
         crossed, wanted = self.crossed, dict[Point, int]()
         left = np.sqrt(np.maximum(self._precision**2 - crossed.interpolation**2, 0))
-        good = crossed.interpolation <= INTERPOLATION * self._precision
+        good = (crossed.interpolation <= INTERPOLATION * self._precision) & ~crossed.large
         for corners, half in zip(crossed.corners[good], (left * crossed.slopes)[good], strict=True):
             for point in (self.points[k] for k in corners):
                 wanted[point] = max(self._needed(self.known[point], half), wanted.get(point, 0))
@@ -257,6 +262,12 @@ class Crossed:
         return np.asarray(differences.max(axis=0) / self.slopes)
 
     @property
+    def large(self) -> NDArray[np.bool_]:
+        """Whether each (T,) is too large to be believed."""
+        sides = self._places - np.roll(self._places, 1, axis=1)
+        return np.asarray(np.linalg.norm(sides, axis=2).max(axis=1) > LARGEST)
+
+    @property
     def noise(self) -> Array:
         """The half-width (T,) of the line in x by the intervals of the corners."""
         return np.asarray(self._halves.max(axis=1) / self.slopes)
@@ -268,7 +279,7 @@ def _losses(ip: Any, precision: float) -> Array:
     if len(crossed.which):
         error = crossed.interpolation
         wanting = (np.hypot(error, crossed.noise) > precision) & (error > INTERPOLATION * precision)
-        losses[crossed.which] = np.where(wanting, error, 0)
+        losses[crossed.which] = np.where(wanting | crossed.large, error, 0)
     return losses
 
 
