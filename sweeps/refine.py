@@ -22,12 +22,16 @@ import numpy as np
 from adaptive import Learner2D
 from numpy.typing import NDArray
 from scipy.interpolate import CloughTocher2DInterpolator
+from scipy.spatial import KDTree
 from scipy.special import stdtrit
 
 __all__ = ["Level", "Line", "Observed", "Point", "Uncertainty"]
 
 NOISE, INTERPOLATION = 0.8**0.5, 0.2**0.5
 """Shares of the precision that may be left by repeats and by points."""
+
+NEIGHBOURS = 10
+"""Points that tell the slope beside a triangle."""
 
 STEEP = 0.2
 """Where the line all but follows the direction of x, dF/dx is taken to be this part of the gradient at least."""
@@ -176,12 +180,13 @@ class Line:
     def more(self) -> dict[Point, int]:
         """Return the repeats to go on to, of the points whose intervals are too wide for the line beside them.
 
-        Only triangles in which interpolation is good enough count: the points of others may soon not matter.
+        Only triangles that need no points count: the corners of others may soon not matter.
         """
         crossed, wanted = self.crossed, dict[Point, int]()
-        left = np.sqrt(np.maximum(self._precision**2 - crossed.interpolation**2, 0))
-        good = (crossed.interpolation <= INTERPOLATION * self._precision) & ~crossed.large
-        for corners, half in zip(crossed.corners[good], (left * crossed.slopes)[good], strict=True):
+        bent = np.minimum(crossed.interpolation, INTERPOLATION * self._precision)
+        good = ~crossed.large & ((crossed.interpolation <= bent) | ~crossed.bent)
+        halves = np.sqrt(self._precision**2 - bent**2) * crossed.slopes
+        for corners, half in zip(crossed.corners[good], halves[good], strict=True):
             for point in (self.points[k] for k in corners):
                 wanted[point] = max(self._needed(self.known[point], half), wanted.get(point, 0))
         return {point: repeats for point, repeats in wanted.items() if repeats > self.known[point].repeats}
@@ -229,11 +234,18 @@ class Crossed:
 
     @cached_property
     def slopes(self) -> Array:
-        """|dF/dx| (T,)."""
-        sides = self._places[:, 1:] - self._places[:, :1]
-        rises = self._values[:, 1:] - self._values[:, :1]
-        gradient = np.linalg.solve(sides, rises[..., None])[..., 0]
+        """|dF/dx| (T,) of the plane through the nearest points: corners close by may differ by noise alone."""
+        points = self.triangles.points
+        _, near = KDTree(points).query(self.middles, k=min(NEIGHBOURS, len(points)))
+        places, values = points[near], self._all[near]
+        places, values = places - places.mean(axis=1, keepdims=True), values - values.mean(axis=1, keepdims=True)
+        gradient = (np.linalg.pinv(places) @ values[..., None])[..., 0]
         return np.asarray(np.maximum(abs(gradient[:, 0]), STEEP * np.linalg.norm(gradient, axis=1)))
+
+    @property
+    def bent(self) -> NDArray[np.bool_]:
+        """Whether interpolation errs more than the values in each (T,): then points are to come before repeats."""
+        return np.asarray((self.interpolation > self.noise) | self.large)
 
     @cached_property
     def _ends(self) -> Array:
@@ -278,7 +290,7 @@ def _losses(ip: Any, precision: float) -> Array:
     losses, crossed = np.zeros(len(ip.tri.simplices)), Crossed(ip)
     if len(crossed.which):
         error = crossed.interpolation
-        wanting = (np.hypot(error, crossed.noise) > precision) & (error > INTERPOLATION * precision)
+        wanting = (np.hypot(error, crossed.noise) > precision) & (error > INTERPOLATION * precision) & crossed.bent
         losses[crossed.which] = np.where(wanting | crossed.large, error, 0)
     return losses
 
