@@ -50,7 +50,7 @@ class Sizes:
     reference: tuple[int, int]  # rows and seeds
 
 
-FULL = Sizes(("experiment=luo2021_fig4",), 0.01, (9, 13, 17), 20, (17, 96))
+FULL = Sizes(("experiment=luo2021_fig4",), 0.01, (9, 13), 16, (9, 64))
 QUICK = Sizes(("widths=[50,2000]", "seeds=[0,1,2]"), 0.1, (5, 9), 8, (3, 8))
 
 

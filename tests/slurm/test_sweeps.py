@@ -38,6 +38,21 @@ def test_a_grid_of_24_points_is_what_the_local_launcher_makes_of_it(terminal):
     assert terminal.points() == {"done": 24}
 
 
+def test_a_line_is_refined_in_rounds_of_full_tasks(terminal):
+    line = ("hydra/sweeper=boundary", "init.gamma=interval(0.6,1.5)", "init.gamma_prime=interval(-0.4,0.4)")
+    small = ("widths=[60,3000]", "seeds=[0,1,2]", "measure.observables=[relative_change]")
+    search = ("hydra.sweeper.start=[4,4]", "hydra.sweeper.precision=0.15")
+    slurm = ("hydra/launcher=slurm", "hydra.launcher.points_per_task=5")
+    local = terminal.start("condense", "-m", *line, *small, *search, "hydra.sweeper.round=10", "hydra.sweep.dir=local")
+    said = terminal.run("condense", "-m", *line, *small, *search, *slurm, "hydra.sweep.dir=sweep")
+    terminal.end(local)
+    assert "known to hydra.sweeper.precision = 0.15 everywhere" in said
+    assert sorted(map(len, terminal.submissions()[0].packs)) == [4, 4, 4, 4]
+    assert max(len(pack) for each in terminal.submissions() for pack in each.packs) <= 5
+    assert len(terminal.submissions()) > 1
+    equal(terminal.runs(), terminal.runs("local"))
+
+
 def test_more_tasks_than_an_array_takes_without_accounting(terminal, reference):
     terminal.only("sbatch", "squeue", "scontrol", "srun")
     said = terminal.end(terminal.launch(*gates(MAX_ARRAY_SIZE + 1), per_task=1))
