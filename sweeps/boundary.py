@@ -139,7 +139,7 @@ class BoundarySweeper(GridSweeper):
             from sweeps.refine import Level
         except ImportError as error:
             raise ConfigCompositionException(
-                f"hydra/sweeper=boundary needs a package that is missing ({error}): pip install 'condense[boundary]'"
+                f"hydra/sweeper=boundary needs a package that is missing ({error}): pip install adaptive"
             ) from error
         given = {each.get_key_element(): each for each in parsed}
         several = [key for key, each in given.items() if each.is_sweep_override() and key not in self._coordinates]

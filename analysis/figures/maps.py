@@ -25,9 +25,8 @@ def draw_map(ax: Axes, frame: pd.DataFrame, quantity: Quantity) -> None:
     grid = grid_part(frame)
     if len(grid):
         _draw_cells(ax, grid, quantity)
-    else:
-        _draw_triangles(ax, frame, quantity)
-    _draw_points(ax, frame.drop(grid.index), quantity)
+    shaded = _draw_triangles(ax, frame, quantity) if grid.empty else False
+    _draw_points(ax, frame.drop(grid.index), quantity, edge="white" if shaded else "0.4")
     _keep_limits(ax)
     coordinate_labels(ax)
     colour_bar(ax, quantity)
@@ -48,20 +47,22 @@ def _draw_cells(ax: Axes, grid: pd.DataFrame, quantity: Quantity) -> None:
         ax.set_yticks(table.index)
 
 
-def _draw_triangles(ax: Axes, frame: pd.DataFrame, quantity: Quantity) -> None:
-    """Shade the plane between points that are no grid, linearly on their triangles."""
+def _draw_triangles(ax: Axes, frame: pd.DataFrame, quantity: Quantity) -> bool:
+    """Shade the plane between points that are no grid, linearly on their triangles; return whether there are such."""
     known = frame[(frame["initialisation"] == "plane") & frame[quantity.column].notna()]
-    if scattered(known):
-        values = known[quantity.column].astype(float)
-        look: dict[str, Any] = {"norm": quantity.norm, "cmap": quantity.cmap, "rasterized": True}
-        ax.tripcolor(known["gamma"], known["gamma_prime"], values, shading="gouraud", **look)
+    if not scattered(known):
+        return False
+    values = known[quantity.column].astype(float)
+    look: dict[str, Any] = {"norm": quantity.norm, "cmap": quantity.cmap, "rasterized": True}
+    ax.tripcolor(known["gamma"], known["gamma_prime"], values, shading="gouraud", **look)
+    return True
 
 
-def _draw_points(ax: Axes, points: pd.DataFrame, quantity: Quantity) -> None:
+def _draw_points(ax: Axes, points: pd.DataFrame, quantity: Quantity, edge: str) -> None:
     known = points[points[quantity.column].notna()]
     unknown = points.drop(known.index)
     colours: dict[str, Any] = {"c": known[quantity.column], "norm": quantity.norm, "cmap": quantity.cmap}
-    ax.scatter(known["gamma"], known["gamma_prime"], s=110, edgecolors="0.4", linewidths=0.6, zorder=3, **colours)
+    ax.scatter(known["gamma"], known["gamma_prime"], s=90, edgecolors=edge, linewidths=0.8, zorder=3, **colours)
     ax.scatter(unknown["gamma"], unknown["gamma_prime"], s=110, c="none", edgecolors="0.6", zorder=3)
 
 
