@@ -50,6 +50,16 @@ def test_slopes_far_out_are_those_of_infinite_width():
             assert slope == pytest.approx(exponent(gamma, gamma_prime), abs=0.01), (gamma, gamma_prime)
 
 
+def test_changes_far_below_the_rounding_of_the_weights_are_as_accurate_as_others():
+    """At (1.1, 0.4) a block moves by 1e-18 of its size, and its change is a power of the width from 1e14 on."""
+    options = {"widths": [], "seeds": [0], "virtual": ladder(1e14, 1e22, 1e30, neurons=[1000, 10])}
+    runs = condense.simulate(1.1, 0.4, **options)
+    runs = runs[runs.neurons == 1000]
+    assert runs.rd_w.min() < 1e-17
+    levels = runs.rd_w / runs.width ** exponent(1.1, 0.4)
+    assert levels.max() / levels.min() < 1.005
+
+
 def test_the_widths_of_one_number_of_neurons_are_a_batch_from_one_draw():
     problem = Problem.of(schema.Config(widths=[], seeds=[0], virtual=ladder(1e3, 1e12, 1e30, neurons=[100, 50])))
     few, many = batches(Wanted(problem, *run) for run in problem.samples.items())
