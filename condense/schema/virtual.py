@@ -14,7 +14,7 @@ __all__ = ["Virtual"]
 class Virtual:
     """Widths up to 1e30 and beyond, and the numbers of neurons that stand for each of them.
 
-    The first number is what is measured. The others, from draws of their own, show whether the number matters.
+    The largest number is what is measured. The others, from draws of their own, show whether the number matters.
     """
 
     widths: list[float] = field(default_factory=list)
@@ -28,8 +28,8 @@ class Virtual:
             refuse(
                 "virtual.neurons",
                 list(self.neurons),
-                "two different integers or more, 1 or above: the first is measured, the others test whether the number "
-                "matters, such as [20000,5000]",
+                "two different integers or more, 1 or above: the largest is measured, the others test whether the "
+                "number matters, such as [20000,5000]",
             )
         self.neurons = [int(count) for count in self.neurons]
 

@@ -137,7 +137,10 @@ def test_what_is_computed_decides_what_it_costs():
         ({"widths": [1000, 1e3]}, r"virtual.widths = \[1000, 1000.0\] is not allowed: .*, each once"),
         ({"neurons": [100]}, r"virtual.neurons = \[100\] is not allowed: two different integers or more, 1 or above: "),
         ({"neurons": [100, 100]}, r"virtual.neurons = \[100, 100\] is not allowed: two different integers"),
-        ({"neurons": [100, 0]}, r"virtual.neurons = \[100, 0\] is not allowed: .* the first is measured, the others "),
+        (
+            {"neurons": [100, 0]},
+            r"virtual.neurons = \[100, 0\] is not allowed: .* the largest is measured, the others ",
+        ),
     ],
 )
 def test_what_is_no_width_or_number_of_neurons_is_refused(options, text):
