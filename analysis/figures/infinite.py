@@ -19,6 +19,7 @@ from analysis.figures.panels import panels, share_legend
 from analysis.figures.phase import phase_diagram
 from analysis.figures.quantity import symbol
 from analysis.figures.widths import chosen_points
+from analysis.ladder import climbed
 
 __all__ = ["collapse", "infinite_width", "zero_line"]
 
@@ -146,10 +147,10 @@ def collapse(
 
 def _curves(ax: Axes, runs: pd.DataFrame, tests: pd.DataFrame, block: str) -> None:
     """Draw RD of some plane points against the width: a line by the largest number, marks by the others."""
-    column = f"rd_{block}"
+    column, most = f"rd_{block}", int(runs["neurons"].max())
+    runs, tests = (climbed(each, [*POINT, "neurons"]) for each in (runs, tests))
     points = chosen_points(usable(runs, block).drop_duplicates(POINT).assign(**{f"S_{block}": 0.0}), block)
     shades = colormaps["cividis"](np.linspace(0, 0.9, len(points)))
-    most = int(runs["neurons"].max())
     for colour, (_, point) in zip(shades, points.iterrows(), strict=True):
         name = rf"$\gamma = {point['gamma']:g}$, $\gamma' = {point['gamma_prime']:g}$"
         line = _means(runs, point, column)
@@ -164,8 +165,7 @@ def _curves(ax: Axes, runs: pd.DataFrame, tests: pd.DataFrame, block: str) -> No
 
 
 def _means(runs: pd.DataFrame, point: pd.Series[Any], column: str) -> pd.Series[float]:
-    here = np.logical_and.reduce([runs[name] == point[name] for name in POINT]) & runs["converged"]
-    table = runs[here]
+    table = runs[np.logical_and.reduce([runs[name] == point[name] for name in POINT])]
     means: pd.Series[float] = np.exp(np.log(table[column]).groupby(table["width"]).mean())
     return means
 
