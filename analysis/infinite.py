@@ -15,7 +15,7 @@ from analysis.exponents import Exponents, blocks, named, theory
 from analysis.intervals import Interval
 from analysis.regimes import measured, order_parameter, predicted
 
-__all__ = ["Infinite", "infinite_width", "measured_runs"]
+__all__ = ["Infinite", "infinite_width", "main_runs", "measured_runs"]
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,12 @@ class Infinite:
     zero_line: pd.DataFrame
     collapse: pd.DataFrame
     verdicts: pd.DataFrame
+
+
+def main_runs(runs: pd.DataFrame) -> pd.DataFrame:
+    """Return the real runs, or if there are none the virtual ones by the largest number of neurons."""
+    real = runs[~runs["virtual"]].reset_index(drop=True)
+    return real if len(real) or runs.empty else measured_runs(runs)
 
 
 def measured_runs(virtual: pd.DataFrame) -> pd.DataFrame:

@@ -11,7 +11,7 @@ import pandas as pd
 from analysis.boundary import Boundary
 from analysis.collect import Collection, SweepError, collect, configured_level
 from analysis.exponents import Exponents, LocalSlopes, blocks, seed_slopes
-from analysis.infinite import Infinite, infinite_width, measured_runs
+from analysis.infinite import Infinite, infinite_width, main_runs
 from analysis.intervals import Interval
 from analysis.reductions import reductions
 from analysis.regimes import order_parameter
@@ -95,9 +95,8 @@ def analyse(folder: Path | str, level: float | None = None) -> Analysis:
 
 
 def _results(runs: pd.DataFrame, interval: Interval, collection: Collection, snapshots: pd.DataFrame) -> Analysis:
-    virtual, runs = runs[runs["virtual"]], runs[~runs["virtual"]]
+    virtual, runs = runs[runs["virtual"]], main_runs(runs)
     infinite = infinite_width(virtual, interval) if len(virtual) else None
-    runs = (runs if len(runs) else measured_runs(virtual)).reset_index(drop=True)
     block = order_parameter(blocks(runs))
     return Analysis(
         runs=runs,

@@ -12,6 +12,7 @@ from analysis.gaps import gaps
 from analysis.infinite import infinite_width
 from analysis.intervals import Interval
 from analysis.ladder import refused
+from analysis.observe import observe
 from analysis.output import write
 from analysis.pipeline import analyse
 from analysis.report import report
@@ -229,6 +230,15 @@ def test_without_real_runs_the_tables_are_of_the_largest_number_of_neurons(tmp_p
         plane.exponent(*place) for place in zip(found.exponents.gamma, found.exponents.gamma_prime, strict=True)
     ]
     np.testing.assert_allclose(found.exponents["S_w"], expected, atol=1e-9)
+
+
+def test_a_line_is_refined_by_the_real_runs_where_there_are_any(tmp_path):
+    real = power_law_rows(1.3, 0.0)
+    [both] = observe(written(tmp_path / "both", real + ladder_rows(1.3, 0.0, slope=0.5)))["value"]
+    [alone] = observe(written(tmp_path / "alone", real))["value"]
+    [virtual] = observe(written(tmp_path / "virtual", ladder_rows(1.3, 0.0, slope=0.5, noise=0.0)))["value"]
+    assert both == alone
+    assert virtual == pytest.approx(0.5)
 
 
 def test_files_of_virtual_widths_are_written_and_removed_with_them(tmp_path):
