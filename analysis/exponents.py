@@ -15,12 +15,13 @@ from analysis.reductions import reductions, widest
 from analysis.regimes import measured, order_parameter, predicted
 from condense import plane, records
 
-__all__ = ["Exponents", "LocalSlopes", "blocks", "seed_slopes", "usable"]
+__all__ = ["PAIR", "Exponents", "LocalSlopes", "blocks", "in_pairs", "named", "seed_slopes", "theory"]
+__all__ += ["usable"]
 
 PREDICTED = ("w", "a", "theta")
 """The blocks whose exponents the theory of the plane predicts."""
 
-_PAIR = [*POINT, "width_low", "width_high"]
+PAIR = [*POINT, "width_low", "width_high"]
 
 
 def usable(runs: pd.DataFrame, block: str) -> pd.DataFrame:
@@ -63,8 +64,8 @@ class Exponents:
         """Return the table of `exponents.csv`; a point without an exponent has a row too."""
         points = runs.groupby(POINT).size().index
         found = {block: self.interval(seed_slopes(runs, block)).reindex(points) for block in blocks(runs)}
-        slopes = [_named(table, block) for block, table in found.items()]
-        parts = [*slopes, _theory(points, found), self._regimes(found, points), _counts(runs)]
+        slopes = [named(table, block) for block, table in found.items()]
+        parts = [*slopes, theory(points, found), self._regimes(found, points), _counts(runs)]
         return pd.concat(parts, axis=1).reset_index()
 
     def _regimes(self, found: dict[str, pd.DataFrame], points: pd.Index[Any]) -> pd.DataFrame:
@@ -82,12 +83,14 @@ class Exponents:
         )
 
 
-def _named(table: pd.DataFrame, block: str) -> pd.DataFrame:
+def named(table: pd.DataFrame, block: str) -> pd.DataFrame:
+    """Return value, low and high of an interval as the columns of a block: S_w, S_w_low, S_w_high."""
     names = {"value": f"S_{block}", "low": f"S_{block}_low", "high": f"S_{block}_high"}
     return table[list(names)].astype(float).rename(columns=names)
 
 
-def _theory(points: pd.Index[Any], found: dict[str, pd.DataFrame]) -> pd.DataFrame:
+def theory(points: pd.Index[Any], found: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    """Return the predicted exponents of those blocks found for which there is a prediction."""
     rows = [plane.exponents(gamma, gamma_prime) for _, gamma, gamma_prime in points]
     known = [block for block in PREDICTED if block in found]
     return pd.DataFrame(rows, index=points)[known].rename(columns=lambda block: f"S_{block}_predicted")
@@ -119,15 +122,15 @@ class LocalSlopes:
 
     def __call__(self, runs: pd.DataFrame) -> pd.DataFrame:
         """Return the table of `local_slopes.csv`: a row for each point and pair of neighbouring widths."""
-        pairs = _pairs(runs)
-        found = {block: self.interval(seed_slopes(pairs, block, _PAIR)) for block in blocks(pairs)}
-        tables = [_named(table, block) for block, table in found.items()]
+        pairs = in_pairs(runs)
+        found = {block: self.interval(seed_slopes(pairs, block, PAIR)) for block in blocks(pairs)}
+        tables = [named(table, block) for block, table in found.items()]
         if not tables:
-            return pd.DataFrame(columns=_PAIR)
+            return pd.DataFrame(columns=PAIR)
         return pd.concat(tables, axis=1).reset_index()
 
 
-def _pairs(runs: pd.DataFrame) -> pd.DataFrame:
+def in_pairs(runs: pd.DataFrame) -> pd.DataFrame:
     """Repeat every run for each pair of neighbouring widths of its plane point that it belongs to."""
     widths = runs.loc[runs["converged"], [*POINT, "width"]].drop_duplicates().sort_values([*POINT, "width"])
     pairs = widths.rename(columns={"width": "width_low"})

@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from analysis.infinite import Infinite
 from analysis.pipeline import Analysis
 
 __all__ = ["gaps"]
@@ -21,6 +22,24 @@ def gaps(analysis: Analysis) -> list[str]:
         found += _boundary_gaps(analysis.boundary, exponents, slope)
     if exponents["clusters"].isna().all():
         found.append("no cluster counts: no run that converged has any; networks of your own are not counted")
+    return found if analysis.infinite is None else [*found, *_infinite_gaps(analysis.infinite)]
+
+
+def _infinite_gaps(infinite: Infinite) -> list[str]:
+    """Return where, and why, S at infinite width is not known."""
+    exponents = infinite.exponents
+    found = [
+        f"at infinite width not settled ({reason}) at {_places(points)}"
+        for reason, points in exponents[~exponents["settled"]].groupby("reason", sort=False)
+    ]
+    cut = exponents[exponents["refused"] != ""]
+    if len(cut):
+        text = "from the first width at which a run did not converge a ladder is not used (infinite.csv, refused)"
+        found.append(f"{text}: {_places(cut)}; more neurons reach farther, e.g. virtual.neurons=[80000,20000]")
+    if len(exponents) and exponents["seeds"].max() == 1:
+        found.append(
+            "one seed: no interval at infinite width and no test of the collapse; add seeds, e.g. seeds=[0,1,2]"
+        )
     return found
 
 

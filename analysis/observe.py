@@ -8,6 +8,7 @@ import pandas as pd
 
 from analysis.collect import SweepError, collect, configured_level
 from analysis.exponents import blocks, seed_slopes
+from analysis.infinite import main_runs
 from analysis.intervals import Interval
 from analysis.reductions import widest
 from condense import records
@@ -41,7 +42,7 @@ def observe(folder: Path | str, column: str = "S_w") -> pd.DataFrame:
     except SweepError:
         runs = records.empty()
     _check(column, runs)
-    runs = runs[runs["initialisation"] == "plane"]
+    runs = main_runs(runs[runs["initialisation"] == "plane"])
     if len(runs["setting"].dropna().unique()) > 1:
         raise ValueError(
             f"{folder} mixes several settings: a line is refined in a folder of its own, hydra.sweep.dir=.."

@@ -10,6 +10,7 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import matplotlib as mpl
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -18,6 +19,7 @@ from analysis import figures, training
 from analysis.boundary import Boundary
 from analysis.exponents import blocks, seed_slopes
 from analysis.figures.canvas import SIZE, LaidOutOnce, lay_out
+from analysis.infinite import Infinite
 from analysis.intervals import Interval
 from analysis.pipeline import Analysis
 
@@ -26,6 +28,7 @@ __all__ = ["FORMATS", "write", "write_compared"]
 FORMATS = ("png", "svg")
 _DPI = 200
 _ANIMATED = "orientation.gif"
+_INFINITE = ("infinite", "zero_line", "collapse")
 
 Draw = Callable[[Axes], Axes]
 
@@ -33,7 +36,8 @@ Draw = Callable[[Axes], Axes]
 def write(analysis: Analysis, folder: Path) -> list[Path]:
     """Write tables as CSV and figures as PNG and SVG, and return the files.
 
-    A figure, or a table of reductions, that these runs do not allow is left out, and an older one removed.
+    A figure, or a table of reductions or virtual widths, that these runs do not allow is left out, and an older one
+    removed.
     """
     folder.mkdir(parents=True, exist_ok=True)
     return [*_tables(analysis, folder), *_figures(analysis, folder)]
@@ -55,11 +59,20 @@ def _tables(analysis: Analysis, folder: Path) -> Iterator[Path]:
         path = folder / f"{name}.csv"
         getattr(analysis, name).to_csv(path, index=False)
         yield path
-    path = folder / "reductions.csv"
-    path.unlink(missing_ok=True)
-    if len(analysis.reductions):
-        analysis.reductions.to_csv(path, index=False)
-        yield path
+    for name, table in {"reductions": analysis.reductions, **_infinite_tables(analysis)}.items():
+        path = folder / f"{name}.csv"
+        path.unlink(missing_ok=True)
+        if len(table):
+            table.to_csv(path, index=False)
+            yield path
+
+
+def _infinite_tables(analysis: Analysis) -> dict[str, pd.DataFrame]:
+    """Return the tables of virtual widths by the names of their files, empty ones where there are none."""
+    found, none = analysis.infinite, pd.DataFrame()
+    if found is None:
+        return dict.fromkeys(("infinite", "zero_line", "collapse"), none)
+    return {"infinite": found.exponents, "zero_line": found.zero_line, "collapse": found.collapse}
 
 
 def _figures(analysis: Analysis, folder: Path) -> list[Path]:
@@ -106,7 +119,27 @@ def _drawings(analysis: Analysis) -> dict[str, Draw]:
     drawings["relative_change_map"] = lambda ax: figures.relative_change_map(runs, main, ax)
     drawings["clusters"] = lambda ax: figures.cluster_map(exponents, main, ax)
     drawings["effective_width"] = lambda ax: figures.effective_width_map(exponents, main, ax)
+    drawings |= (
+        dict.fromkeys(_INFINITE, _nothing) if analysis.infinite is None else _infinite(analysis, analysis.infinite)
+    )
     return drawings | training.drawings(runs, analysis.snapshots, analysis.curves, analysis.level)
+
+
+def _infinite(analysis: Analysis, found: Infinite) -> dict[str, Draw]:
+    """Return the figures of virtual widths."""
+    real = not analysis.runs["virtual"].any()
+    beside = (analysis.exponents, analysis.boundary) if real else (found.first, found.first_boundary)
+    widths = np.unique(analysis.runs["width"])[: None if real else 2]
+    told, main = f"{widths[0]:g} to {widths[-1]:g}", analysis.block
+    return {
+        "infinite": lambda ax: figures.infinite_width(found.exponents, found.boundary, *beside, told, main, ax),
+        "zero_line": lambda ax: figures.zero_line(found.zero_line, main, ax),
+        "collapse": lambda ax: figures.collapse(found.runs, found.tests, found.collapse, found.verdicts, main, ax),
+    }
+
+
+def _nothing(ax: Axes) -> Axes:
+    raise figures.NothingToDrawError
 
 
 def _phase(analysis: Analysis, block: str) -> Draw:

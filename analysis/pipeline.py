@@ -11,6 +11,7 @@ import pandas as pd
 from analysis.boundary import Boundary
 from analysis.collect import Collection, SweepError, collect, configured_level
 from analysis.exponents import Exponents, LocalSlopes, blocks, seed_slopes
+from analysis.infinite import Infinite, infinite_width, main_runs
 from analysis.intervals import Interval
 from analysis.reductions import reductions
 from analysis.regimes import order_parameter
@@ -25,6 +26,9 @@ __all__ = ["Analysis", "analyse", "analyses"]
 class Analysis:
     """The results of one setting of a sweep.
 
+    Virtual runs have their results in `infinite`; all others are of the real runs alone. Where there are none, they
+    are of the virtual runs by the largest number of neurons.
+
     Attributes:
         runs: Every record that was read, a row a run.
         exponents: S of each block with interval, prediction and regime, a row a plane point.
@@ -35,6 +39,7 @@ class Analysis:
         skipped: The files that could not be read, with the reason.
         notes: What else a reader must know of the records.
         snapshots: The files of weights that runs kept on their way, see `analysis.snapshots.snapshots`.
+        infinite: What virtual widths say of infinite width, None without any.
     """
 
     runs: pd.DataFrame
@@ -46,6 +51,7 @@ class Analysis:
     skipped: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     snapshots: pd.DataFrame = field(default_factory=pd.DataFrame)
+    infinite: Infinite | None = None
 
     @property
     def block(self) -> str:
@@ -89,6 +95,8 @@ def analyse(folder: Path | str, level: float | None = None) -> Analysis:
 
 
 def _results(runs: pd.DataFrame, interval: Interval, collection: Collection, snapshots: pd.DataFrame) -> Analysis:
+    virtual, runs = runs[runs["virtual"]], main_runs(runs)
+    infinite = infinite_width(virtual, interval) if len(virtual) else None
     block = order_parameter(blocks(runs))
     return Analysis(
         runs=runs,
@@ -100,4 +108,5 @@ def _results(runs: pd.DataFrame, interval: Interval, collection: Collection, sna
         skipped=collection.skipped,
         notes=collection.notes,
         snapshots=snapshots[snapshots["key"].isin(runs["key"])].reset_index(drop=True),
+        infinite=infinite,
     )

@@ -13,6 +13,7 @@ from rich.table import Table
 
 from analysis.collect import POINT
 from analysis.gaps import gaps
+from analysis.infinite import Infinite
 from analysis.pipeline import Analysis
 from analysis.reductions import widest
 from analysis.regimes import REGIMES
@@ -34,6 +35,8 @@ def report(analysis: Analysis, files: Iterable[Path], label: str = "") -> list[R
         parts += ["", _boundary(analysis)]
     if len(analysis.reductions):
         parts += ["", _reductions(analysis.reductions)]
+    if analysis.infinite is not None:
+        parts += ["", *_infinite(analysis.infinite, analysis.block)]
     parts += _listed("Could not be given:", gaps(analysis))
     parts += _listed("Files skipped:", analysis.skipped)
     return [*parts, *_listed("Written:", [str(path) for path in files])]
@@ -82,7 +85,12 @@ def _cautions(runs: pd.DataFrame) -> list[str]:
 
 def _regimes(analysis: Analysis) -> list[RenderableType]:
     exponents = analysis.exponents
-    table = Table(title="Regimes (points)", box=box.SIMPLE, title_justify="left")
+    critical = "critical: the interval contains 0 at these widths."
+    return [_regime_table(exponents, "Regimes (points)"), *_agreement(exponents, critical)]
+
+
+def _regime_table(exponents: pd.DataFrame, title: str) -> Table:
+    table = Table(title=title, box=box.SIMPLE, title_justify="left")
     for column in ("measured", *(f"theory: {name}" for name in REGIMES[:3])):
         table.add_column(column, justify="left" if column == "measured" else "right")
     counts = pd.crosstab(exponents["regime"], exponents["regime_predicted"])
@@ -90,10 +98,10 @@ def _regimes(analysis: Analysis) -> list[RenderableType]:
     for regime, row in counts.iterrows():
         if row.any():
             table.add_row(str(regime), *(str(count) for count in row))
-    return [table, *_agreement(exponents)]
+    return table
 
 
-def _agreement(exponents: pd.DataFrame) -> list[str]:
+def _agreement(exponents: pd.DataFrame, critical: str) -> list[str]:
     determined = exponents[exponents["regime"] != "undetermined"]
     if determined.empty:
         return []
@@ -102,7 +110,7 @@ def _agreement(exponents: pd.DataFrame) -> list[str]:
     opposite = pair.isin(["linear", "condensed"]).all(axis=1) & ~same
     return [
         f"Same as the theory (two-layer ReLU, infinite width) at {same.sum()} of {len(determined)} points, "
-        f"opposite at {opposite.sum()}; critical: the interval contains 0 at these widths."
+        f"opposite at {opposite.sum()}; {critical}"
     ]
 
 
@@ -117,6 +125,47 @@ def _boundary(analysis: Analysis) -> Table:
         zeros = [text for rule in ("gamma_local", "gamma_regression") for text in _zero(row, rule)]
         table.add_row(f"{row['gamma_prime']:g}", *zeros, f"{row['gamma_theory']:g}", f"{row['seeds']:g}")
     return table
+
+
+def _infinite(found: Infinite, block: str) -> list[RenderableType]:
+    """Return what virtual widths say: regimes, the zero line on its way, whether the number of neurons matters."""
+    exponents = found.exponents
+    settled = f"settled at {exponents['settled'].sum()} of {len(exponents)} points"
+    known = exponents.dropna(subset=f"S_{block}")
+    top = f", by ladders up to m = {known['width_high'].max():g}" if len(known) else ""
+    parts: list[RenderableType] = [
+        f"Infinite width{top}, {found.runs['neurons'].max()} neurons: S_{block} has {settled}",
+        "",
+        _regime_table(exponents, "Regimes at infinite width (points)"),
+        *_agreement(exponents, "undetermined: the interval contains 0, and S has not settled."),
+    ]
+    if found.zero_line["gamma"].notna().any():
+        parts += ["", _approach(found.zero_line, block)]
+    return [*parts, "", *(_verdict(row, block) for _, row in found.verdicts.iterrows())]
+
+
+def _approach(zero_line: pd.DataFrame, block: str) -> Table:
+    """Return the zeros less the theory by rows and widths."""
+    off = zero_line.assign(off=zero_line["gamma"] - zero_line["gamma_theory"])
+    shown = off.pivot_table("off", "gamma_prime", "width")
+    title = f"Zero of S_{block} between neighbouring widths, less the theory, at the geometric mean of the two"
+    table = Table(title=title, box=box.SIMPLE, title_justify="left")
+    for column in ("gamma'", *(f"{width:.2g}" for width in shown.columns)):
+        table.add_column(column, justify="right")
+    for gamma_prime, row in shown.iterrows():
+        table.add_row(f"{gamma_prime:g}", *("-" if pd.isna(value) else f"{round(value, 4) + 0.0:.4f}" for value in row))
+    return table
+
+
+def _verdict(row: pd.Series[Any], block: str) -> str:
+    pair = f"Collapse, {row['neurons']} against {row['against']} neurons"
+    if row["verdict"] == "untested":
+        return f"{pair}: mean difference of log RD_{block} {row['difference']:+.4f}; a test needs two seeds"
+    return (
+        f"{pair}: {row['verdict']}; mean difference of log RD_{block} {row['difference']:+.4f} "
+        f"[{row['low']:.4f}, {row['high']:.4f}], {row['tests']} tests, rms z {row['rms_z']:.2f}, "
+        f"|z| > 2 at {row['share_beyond_2']:.1%}, {row['failing']} beyond chance"
+    )
 
 
 def _reductions(reductions: pd.DataFrame) -> Table:

@@ -38,7 +38,7 @@ def simulate(
     *,
     widths: int | Iterable[int] = (500, 1000, 2000, 4000),
     seeds: int | Iterable[int] = (0, 1, 2),
-    neurons: int | None = None,
+    virtual: schema.Virtual | None = None,
     init: Any = None,
     antisymmetric: bool | None = None,
     network: str | schema.Network | UserNetwork = "two_layer",
@@ -57,7 +57,7 @@ def simulate(
     Args:
         gamma, gamma_prime: places on the plane; with several of either, their grid.
         widths, seeds: every place is trained at all of these.
-        neurons: so many stand for every width, which may then be anything up to 1e30 and beyond.
+        virtual: widths up to 1e30 and beyond for which some thousand neurons stand; `widths` may be [] beside it.
         init: a named initialisation ("ntk", "he", ...) or a `schema.SpelledOut`, or several of them in a list, instead
             of gamma and gamma_prime.
         antisymmetric: start from two copies of all neurons with opposite a, so that f(0) = 0; True unless `init` says
@@ -80,7 +80,8 @@ def simulate(
     >>> runs[["gamma", "width", "converged"]].to_string(index=False).splitlines()
     [' gamma  width  converged', '  0.50  100.0       True', '  1.75  100.0       True']
     """
-    for name, value, kind in (("snapshots", snapshots, schema.Snapshots), ("measure", measure, schema.Measure)):
+    given = {"snapshots": (snapshots, schema.Snapshots), "measure": (measure, schema.Measure)}
+    for name, (value, kind) in {**given, "virtual": (virtual, schema.Virtual)}.items():
         if value is not None and not isinstance(value, kind):
             raise ValueError(f"{name} = {value!r} is not allowed: a condense.schema.{kind.__name__}(...)")
     config = {
@@ -91,7 +92,7 @@ def simulate(
         "snapshots": snapshots or schema.Snapshots(),
         "widths": _several(widths),
         "seeds": _several(seeds),
-        "neurons": neurons,
+        "virtual": virtual or schema.Virtual(),
         "device": device,
         "dtype": dtype,
         "compiled": compiled,
@@ -110,7 +111,7 @@ def simulate(
         table = records.frame(list(_rows(problems)))
     else:
         table = _kept(problems, Path(folder))
-    return table.sort_values(["gamma", "gamma_prime", "width", "seed"], ignore_index=True)
+    return table.sort_values(["gamma", "gamma_prime", "virtual", "width", "neurons", "seed"], ignore_index=True)
 
 
 def _kept(problems: list[Problem], folder: Path) -> pd.DataFrame:
@@ -120,7 +121,7 @@ def _kept(problems: list[Problem], folder: Path) -> pd.DataFrame:
     for failure in Pack(problems, folders).compute().values():
         raise failure.error
     tables = [records.read(job / records.FILE) for job in folders]
-    wanted = [key for problem in problems for key in problem.keys]
+    wanted = [key for problem in problems for key in problem.samples]
     table = pd.concat(tables, ignore_index=True)
     return table[table.key.isin(wanted)]
 
@@ -147,7 +148,7 @@ def _claim(folder: Path, problems: list[Problem]) -> None:
 
 
 def _rows(problems: list[Problem]) -> Iterator[Row]:
-    runs = [Wanted(problem, key, width, seed) for problem in problems for key, (width, seed) in problem.keys.items()]
+    runs = [Wanted(problem, key, sample) for problem in problems for key, sample in problem.samples.items()]
     for batch in batches(runs):
         for progress in Trainer(batch):
             for _, failure in progress.failed:

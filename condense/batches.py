@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from condense import estimate
+from condense.identity import Sample
 from condense.problem import Problem
 
 if TYPE_CHECKING:
@@ -28,8 +29,7 @@ class Wanted:
 
     problem: Problem
     key: str
-    width: int
-    seed: int
+    sample: Sample
     job: int = 0
 
     @property
@@ -40,7 +40,7 @@ class Wanted:
     @property
     def neurons(self) -> int:
         """The neurons of one copy."""
-        return self.problem.neurons(self.width)
+        return self.sample.neurons
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,7 @@ def register_schema() -> None:
     """Put the schema behind every config group into Hydra's store, below schema/."""
     store = ConfigStore.instance()
     store.store(group="schema", name="config", node=_Root)
-    for name in ("network", "data", "measure", "snapshots"):
+    for name in ("network", "data", "measure", "snapshots", "virtual"):
         store.store(group="schema", name=name, node=getattr(schema, name.capitalize()))
     for name, node in {"plane": schema.Plane, "named": schema.Named, "spelled_out": schema.SpelledOut}.items():
         store.store(group="schema/init", name=name, node=node)

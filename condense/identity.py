@@ -1,7 +1,8 @@
 """What makes a run that run: a hash of the science in its config. No torch here.
 
 Of network and flow only what differs from the defaults enters, so an option added later leaves old keys alone; data
-enters by content, floats by repr. Widths, seeds, what is measured, device, launcher and paths stay out of a run's key.
+enters by content, floats by repr. Of widths, seeds and neurons a run's key has its own; what is measured, device,
+launcher and paths stay out of it.
 """
 
 from __future__ import annotations
@@ -11,17 +12,35 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Any
+from typing import Any, NamedTuple
 
 from condense import schema
 from condense.data import Dataset
 
-__all__ = ["PLACE", "delta", "flat", "key", "science", "setting", "without_place"]
+__all__ = ["PLACE", "Sample", "delta", "flat", "key", "science", "setting", "without_place"]
 
 SCHEMA_VERSION = 1
 
 PLACE = {"gamma", "gamma_prime", "name", "alpha", "beta1", "beta2"}
 """What of init says where on the plane a run lies."""
+
+
+class Sample(NamedTuple):
+    """A run at a place: its width m, its seed, and the neurons of one copy that are computed.
+
+    Neurons that stand for a width m, which may be any number then, are `virtual`; others are as many as m.
+    """
+
+    width: float
+    seed: int
+    neurons: int
+    virtual: bool = False
+
+    @property
+    def label(self) -> str:
+        """Its part of a file name: "width=500,seed=0", "width=1e+30,neurons=5000,seed=0"."""
+        size = f"width={self.width:.12g},neurons={self.neurons}" if self.virtual else f"width={self.neurons}"
+        return f"{size},seed={self.seed}"
 
 
 def delta(config: Any) -> dict[str, Any]:
@@ -46,7 +65,6 @@ def science(config: schema.Config, data: Dataset) -> dict[str, Any]:
         "flow": delta(config.flow),
         "dtype": config.dtype,
         "schema": SCHEMA_VERSION,
-        **({} if config.neurons is None else {"neurons": config.neurons}),
     }
 
 
@@ -76,6 +94,7 @@ def setting(facts: dict[str, Any]) -> str:
     return _hash(without_place(facts))
 
 
-def key(facts: dict[str, Any], width: int, seed: int) -> str:
-    """Return the key of a run: the hash of its `science`, width and seed."""
-    return _hash({**facts, "width": width, "seed": seed})
+def key(facts: dict[str, Any], sample: Sample) -> str:
+    """Return the key of a run: the hash of its `science`, width and seed, and of the neurons that stand for a width."""
+    neurons = {"neurons": sample.neurons} if sample.virtual else {}
+    return _hash({**facts, "width": sample.width, "seed": sample.seed, **neurons})

@@ -113,13 +113,13 @@ class Pack:
                 unfinished.write_text(failure.text)
         for run in [run for run in self._missing.values() if run.job in self.failures]:
             error = self.failures[run.job].error
-            row = {**run.problem.row(run.width, run.seed), "attempt": self._attempt}
+            row = {**run.problem.row(run.sample), "attempt": self._attempt}
             self._ledger.add(run, {**row, "status": "failed", "error": f"{type(error).__name__}: {error}"})
 
 
 def _missing(problems: Sequence[Problem], folders: Sequence[Path]) -> Iterator[Wanted]:
     for job, (problem, folder) in enumerate(zip(problems, folders, strict=True)):
         held = records.held(folder / records.FILE)
-        for key, (width, seed) in problem.keys.items():
+        for key, sample in problem.samples.items():
             if key not in held or held[key][0] == "failed":
-                yield Wanted(problem, key, width, seed, job)
+                yield Wanted(problem, key, sample, job)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from condense import data as data_sets
 from condense import identity, registry, schema
 from condense.data import Dataset
+from condense.identity import Sample
 from condense.plane import Scales
 from condense.provenance import provenance
 from condense.span import span_basis, with_bias
@@ -49,20 +50,26 @@ class Problem:
         if user is not None:
             facts["network"] = {"name": f"{type(user).__module__}.{type(user).__qualname__}", "vars": repr(vars(user))}
         problem = cls(config, data, user or _user_network(config.network), facts)
-        if problem.user is not None and config.neurons is not None:
+        if problem.user is not None and config.virtual:
             raise ValueError(
-                f"neurons = {config.neurons} is not allowed: null for deep networks and networks of your own, "
-                "of which it is not known how they depend on the width"
+                f"virtual.widths = {config.virtual.widths} is not allowed: [] for deep networks and networks of your "
+                "own, of which it is not known how they depend on the width"
             )
         problem._check_scales()
         problem._check_first_pass()
         return problem
 
     @functools.cached_property
-    def keys(self) -> dict[str, tuple[int, int]]:
-        """The keys of all runs with the width and seed of each."""
-        pairs = product(self.config.widths, self.config.seeds)
-        return {identity.key(self.facts, width, seed): (width, seed) for width, seed in pairs}
+    def samples(self) -> dict[str, Sample]:
+        """All runs by their keys: the real widths, then the virtual ones of each number of neurons."""
+        config = self.config
+        real = [Sample(width, seed, width) for width, seed in product(config.widths, config.seeds)]
+        counts = config.virtual.neurons
+        virtual = [
+            Sample(width, seed, neurons, virtual=True)
+            for neurons, width, seed in product(counts, config.virtual.widths, config.seeds)
+        ]
+        return {identity.key(self.facts, sample): sample for sample in real + virtual}
 
     @functools.cached_property
     def setting(self) -> str:
@@ -102,28 +109,25 @@ class Problem:
         """Networks whose difference is the output: 2 with antisymmetric initialisation."""
         return 2 if self.config.init.antisymmetric else 1
 
-    def neurons(self, width: int) -> int:
-        """Return the neurons of one copy that are computed for a width: itself, or those that stand for it.
+    def row(self, sample: Sample) -> dict[str, Any]:
+        """Return what is known of a run before it starts, as columns of its record.
 
         With f(0) = 0 the flow depends on kappa m and kappa' alone (and on beta2 where s is not homogeneous), up to
         sampling errors of O(m^-1/2). So M neurons with kappa = m^(1-gamma) / M are a sample of width m.
         """
-        return self.config.neurons or width
-
-    def row(self, width: int, seed: int) -> dict[str, Any]:
-        """Return what is known of a run before it starts, as columns of its record."""
         config, init = self.config, self.config.init
         place = init.resolve()
-        neurons, scales = self.neurons(width), place.scales(float(width), self.data.x.shape[1])
-        scales = replace(scales, alpha=scales.alpha * neurons / width)  # kappa times neurons is what the flow knows
+        scales = place.scales(float(sample.width), self.data.x.shape[1])
+        scales = replace(scales, alpha=scales.alpha * sample.neurons / sample.width)
         return {
-            "key": identity.key(self.facts, width, seed),
+            "key": identity.key(self.facts, sample),
             "setting": self.setting,
             "initialisation": init.name,
             **place.point._asdict(),
-            "width": float(width),
-            "neurons": neurons,
-            "seed": seed,
+            "width": float(sample.width),
+            "neurons": sample.neurons,
+            "virtual": sample.virtual,
+            "seed": sample.seed,
             "kappa": scales.kappa,
             "kappa_prime": scales.kappa_prime,
             "beta1": scales.beta1,
@@ -143,7 +147,7 @@ class Problem:
 
     def _check_scales(self) -> None:
         scales = self.config.init.resolve().scales
-        for width in self.config.widths:
+        for width in (*self.config.widths, *self.config.virtual.widths):
             try:
                 found = scales(float(width), self.data.x.shape[1])
                 sound = all(0 < x < math.inf for x in (found.kappa, found.kappa_prime, found.beta1, found.beta2))
@@ -151,7 +155,7 @@ class Problem:
                 sound = False
             if not sound:
                 raise ValueError(
-                    f"init: at width {width} a scale is 0 or infinite in floating point; "
+                    f"init: at width {width:.12g} a scale is 0 or infinite in floating point; "
                     "gamma and gamma_prime are exponents of the width, of size 1"
                 )
 

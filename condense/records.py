@@ -54,6 +54,7 @@ COLUMNS: Mapping[str, str] = {
     "gamma_prime": "float64",
     "width": "float64",  # m of science: what the exponents refer to
     "neurons": "int64",  # m of one copy as computed
+    "virtual": "bool",  # whether these neurons stand for a width that is another
     "seed": "int64",
     "kappa": "float64",
     "kappa_prime": "float64",

@@ -15,6 +15,7 @@ from torch import Tensor
 from condense import files, schema
 from condense.data import Dataset
 from condense.flows.base import State
+from condense.identity import Sample
 from condense.networks.base import Network, OfNeurons
 from condense.records import SNAPSHOTS
 
@@ -59,13 +60,12 @@ class Moments:
 class Snapshot:
     """The weights of a run at a moment: arrays and numbers by name, as they are in its file."""
 
-    width: int
-    seed: int
+    sample: Sample
     step: int
     arrays: Mapping[str, Any]
 
     @classmethod
-    def of(cls, state: State, width: int, seed: int, key: str, final: bool, data: Dataset) -> Snapshot:
+    def of(cls, state: State, sample: Sample, key: str, final: bool, data: Dataset) -> Snapshot:
         """Return the snapshot of a single run."""
         network = state.network
         numbers = {"step": state.steps, "time": state.time, "mse": state.mse, "kappa": network.kappa}
@@ -78,12 +78,12 @@ class Snapshot:
             **_on_grid(state, data),
             **_field(state),
         }
-        return cls(width, seed, int(state.steps), arrays)
+        return cls(sample, int(state.steps), arrays)
 
     @property
     def name(self) -> str:
         """The name of its file."""
-        return f"width={self.width},seed={self.seed},step={self.step:09d}.npz"
+        return f"{self.sample.label},step={self.step:09d}.npz"
 
     def write(self, job: Path) -> None:
         """Write it below the folder of a job, atomically and without pickle.

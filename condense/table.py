@@ -24,16 +24,17 @@ def show(table: pd.DataFrame, folder: Path, console: Console) -> None:
         highlight=False,
     )
     blocks = [block for block in records.relative_changes(table.columns) if table[f"rd_{block}"].notna().any()]
+    sizes = ["width", "neurons"] if table["virtual"].any() else ["width"]
     grid = Table(
-        *_columns("width", "seed", *(f"RD_{block}" for block in blocks), "clusters", "mse", "steps", "status"),
+        *_columns(*sizes, "seed", *(f"RD_{block}" for block in blocks), "clusters", "mse", "steps", "status"),
         box=None,
         pad_edge=False,
         padding=(0, 2, 0, 0),
     )
-    for row in table.sort_values(["width", "seed"]).to_dict("records"):
+    for row in table.sort_values(["virtual", "width", "neurons", "seed"]).to_dict("records"):
         changes = [f"{row[f'rd_{block}']:.4g}" for block in blocks]
         clusters = "" if pd.isna(row["clusters"]) else f"{row['clusters_initial']} -> {row['clusters']}"
-        cells = f"{row['width']:g}", str(row["seed"]), *changes, clusters, f"{row['mse_final']:.3g}"
+        cells = *(f"{row[name]:g}" for name in sizes), str(row["seed"]), *changes, clusters, f"{row['mse_final']:.3g}"
         grid.add_row(*cells, str(row["steps"]), str(row["status"]))
     console.print(grid)
     console.print(f"records: {folder / records.FILE}", highlight=False, soft_wrap=True)

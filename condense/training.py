@@ -100,7 +100,7 @@ class _Training:
     def __init__(self, batch: Batch) -> None:
         self.batch = batch
         self.flow = _flow(batch.problem)
-        self.rows = [run.problem.row(run.width, run.seed) for run in batch.runs]
+        self.rows = [run.problem.row(run.sample) for run in batch.runs]
         self.seconds: NDArray[np.float64] = np.zeros(len(batch.runs))
         self.state: State | None = None
         config = batch.problem.config
@@ -201,9 +201,9 @@ class _Training:
         problem, runs = self.batch.problem, [self.batch.runs[place] for place in state.run.tolist()]
         keeps = problem.config.snapshots.keeps
         return [
-            (run, Snapshot.of(state.select(torch.tensor([number])), run.width, run.seed, run.key, final, problem.data))
+            (run, Snapshot.of(state.select(torch.tensor([number])), run.sample, run.key, final, problem.data))
             for number, run in enumerate(runs)
-            if keeps(run.width, run.seed)
+            if keeps(run.sample.width, run.sample.seed)
         ]
 
     def _end(self, state: State) -> Progress:
@@ -281,7 +281,7 @@ def _explained(failure: Failure, run: Wanted) -> Failure:
         return failure
     needed = estimate.memory_gb(run.problem, run.neurons)
     message = (
-        f"width {run.width} does not fit into memory: a run needs about {needed:.1f} GB; "
+        f"width {run.neurons} does not fit into memory: a run needs about {needed:.1f} GB; "
         "give it more memory, or leave this width out"
     )
     error = MemoryError(message)

@@ -236,6 +236,7 @@ def test_a_conf_folder_of_your_own_adds_experiments(here):
 PICTURES = {
     "condense_1d": ("orientation", "output_curves", "training_curves"),
     "dropout_condensation": ("effective_ratio", "keep=0.9/orientation"),
+    "infinite_width": ("relative_change", "infinite", "zero_line", "collapse"),
     "initial_condense": ("cosine_matrices", "flow=adam/cosine_matrices_training", "flow=adam/alignment"),
     "initial_phase": ("relative_change",),
     "luo2021_fig2": ("orientation", "output_curves"),
@@ -268,14 +269,15 @@ def test_every_experiment_runs_in_a_shrunk_form_by_the_command_it_opens_with(her
     on_the_plane = "      init.gamma:" in text
     widths = "widths=[20,40]" if on_the_plane else "widths=[20]"
     shorter = [] if on_the_plane else ["flow.max_steps=12"]
-    done = condense(here, *shlex.split(command), widths, "seeds=[0]", *swept, *shorter)
+    ladder = ["virtual.neurons=[40,20]"] if "\nvirtual:" in text else []
+    done = condense(here, *shlex.split(command), widths, "seeds=[0]", *swept, *shorter, *ladder)
     assert done.returncode == 0, done.stderr
     folder = here / "multirun" / name
     runs = collected(folder)
     assert runs.status.isin(["converged", "max_steps"]).all()
     if on_the_plane:
-        assert len(runs) == 4
-        assert runs.converged.all()
+        assert len(runs) == 4 if not ladder else len(runs) == 4 + 2 * 2 * 8
+        assert runs.converged[~runs.virtual].all()
     settings = json.loads((folder / "sweep.json").read_text())["settings"]
     named = re.search(r"override /data: (\w+)", text)
     assert settings["data.name"].startswith(named[1] if named else "parabola")

@@ -8,6 +8,7 @@ from analysis.figures.cosines import cosine_matrix
 from analysis.figures.counts import cluster_map, effective_width_map
 from analysis.figures.curves import effective_ratio, output_curve, training_curves
 from analysis.figures.field import direction_field
+from analysis.figures.infinite import collapse, infinite_width, zero_line
 from analysis.figures.initial import COUNTS, alignment, lines_by_scale
 from analysis.figures.orientation import orientation, orientation_plate
 from analysis.figures.panels import share_legend
@@ -20,16 +21,18 @@ __all__ = [
     "alignment",
     "animation",
     "cluster_map",
+    "collapse",
     "cosine_matrix",
     "direction_field",
     "effective_ratio",
 ]
 __all__ += [
     "effective_width_map",
+    "infinite_width",
     "lines_by_scale",
     "orientation",
     "orientation_plate",
     "output_curve",
     "phase_diagram",
 ]
-__all__ += ["relative_change", "relative_change_map", "share_legend", "training_curves"]
+__all__ += ["relative_change", "relative_change_map", "share_legend", "training_curves", "zero_line"]

@@ -21,6 +21,7 @@ __all__ = [
     "mark_named",
     "mark_unconverged",
     "mark_unknown",
+    "mark_unsettled",
     "mark_zero",
     "name_regimes",
     "outer_sides",
@@ -104,8 +105,22 @@ def outer_sides(boxes: list[Cell]) -> list[Side]:
 
 def mark_unknown(ax: Axes, frame: pd.DataFrame, column: str, reason: str) -> None:
     """Hatch the cells, and ring the points, without a value, and say why in the legend."""
-    boxes, points = _split(frame, frame[column].isna())
-    look: dict[str, Any] = {"hatch": "////", "facecolor": "none", "edgecolor": "0.55"}
+    _hatch(ax, frame, frame[column].isna(), reason, {"hatch": "////", "edgecolor": "0.55"})
+
+
+def mark_unsettled(ax: Axes, frame: pd.DataFrame) -> None:
+    """Hatch the cells, and ring the points, whose slope has not settled."""
+    reason = "not settled: the slope still moves with the width"
+    unsettled = ~frame["settled"] & frame["rungs"].ge(2)
+    look: dict[str, Any] = {"hatch": "//", "edgecolor": "white"}
+    _hatch(ax, frame, unsettled, None, look)
+    if unsettled.any():  # white on the white of a legend would not be seen
+        ax.add_patch(Rectangle((ax.get_xlim()[0], ax.get_ylim()[0]), 0, 0, lw=0, fc="0.5", label=reason, **look))
+
+
+def _hatch(ax: Axes, frame: pd.DataFrame, chosen: pd.Series[bool], reason: str | None, look: dict[str, Any]) -> None:
+    boxes, points = _split(frame, chosen)
+    look = {"facecolor": "none", **look}
     for number, cell in enumerate(boxes):
         label = None if number else reason
         ax.add_patch(Rectangle((cell.left, cell.bottom), cell.width, cell.height, lw=0, label=label, **look))

@@ -166,8 +166,8 @@ class ExponentialFlow(Flow[schema.Exponential]):
 
     def _moves(self, gauge: Gauge) -> list[Tensor]:
         return [
-            torch.where(miss == 0, 0, miss / (self.config.rtol * change + _rounding(size) * size))
-            for miss, change, size in zip(*gauge, strict=True)
+            torch.where(miss == 0, 0, miss / (self.config.rtol * change))
+            for miss, change in zip(gauge.miss, gauge.change, strict=True)
         ]
 
     def _misfit(self, state: State, stage1: Stage, mean: Modes, step: Tensor) -> Tensor:
@@ -176,11 +176,6 @@ class ExponentialFlow(Flow[schema.Exponential]):
         miss: Tensor = torch.linalg.vector_norm(stage1.outputs - state.targets - predicted, dim=1)
         size: Tensor = torch.linalg.vector_norm(e0, dim=1)
         return miss / size / (10 * self.config.rtol)
-
-
-def _rounding(x: Tensor) -> float:
-    """Return what rounding may do to a sum of a few terms, relative to its size."""
-    return 8 * torch.finfo(x.dtype).eps
 
 
 def _tame(stage: Point) -> tuple[Tensor, Tensor]:

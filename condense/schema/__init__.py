@@ -9,6 +9,7 @@ from condense.schema.init import Named, Plane, SpelledOut
 from condense.schema.measure import Measure
 from condense.schema.network import Data, Network
 from condense.schema.snapshots import Snapshots
+from condense.schema.virtual import Virtual
 
 __all__ = ["Adam", "Config", "Data", "Descent", "Exponential", "Flow", "Measure", "Named", "Network", "Plane"]
-__all__ += ["Snapshots", "SpelledOut"]
+__all__ += ["Snapshots", "SpelledOut", "Virtual"]

@@ -13,6 +13,7 @@ from condense.schema.init import Named, Plane, SpelledOut
 from condense.schema.measure import Measure
 from condense.schema.network import Data, Network
 from condense.schema.snapshots import Snapshots
+from condense.schema.virtual import Virtual
 
 __all__ = ["Config"]
 
@@ -23,6 +24,7 @@ KINDS: Mapping[str, tuple[type, ...]] = {
     "flow": (Exponential, Descent, Adam),
     "measure": (Measure,),
     "snapshots": (Snapshots,),
+    "virtual": (Virtual,),
 }
 """The dataclasses behind every group."""
 
@@ -37,9 +39,9 @@ class Config:
     flow: Any = field(default_factory=Exponential)
     measure: Measure = field(default_factory=Measure)
     snapshots: Snapshots = field(default_factory=Snapshots)
+    virtual: Virtual = field(default_factory=Virtual)
     widths: list[int] = field(default_factory=lambda: [500, 1000, 2000, 4000])
     seeds: list[int] = field(default_factory=lambda: [0, 1, 2])
-    neurons: int | None = None
     device: str = "cpu"
     dtype: str = "float64"
     compiled: bool = True
@@ -47,23 +49,20 @@ class Config:
     def __post_init__(self) -> None:
         for key in ("widths", "seeds"):
             setattr(self, key, [whole(key, value) for value in getattr(self, key)])
-        if not self.widths or any(width < 1 for width in self.widths):
-            refuse("widths", list(self.widths), "a list of at least one integer, 1 or above, such as [1000,4000]")
+        if not (self.widths or self.virtual) or any(width < 1 for width in self.widths):
+            allowed = "a list of at least one integer, 1 or above, such as [1000,4000], or [] beside virtual.widths"
+            refuse("widths", list(self.widths), allowed)
         if not self.seeds or not all(0 <= seed < 2**63 for seed in self.seeds):
             refuse("seeds", list(self.seeds), "a list of at least one integer, 0 or above, such as [0,1,2]")
         for key in ("widths", "seeds"):
             if len(set(getattr(self, key))) < len(getattr(self, key)):
                 refuse(key, list(getattr(self, key)), "each value once")
-        for key in ("widths", "seeds"):
+        for key, known in (("widths", [*self.widths, *self.virtual.widths]), ("seeds", self.seeds)):
             chosen = getattr(self.snapshots, key)
-            if chosen is not None and not set(chosen) & set(getattr(self, key)):
-                refuse(f"snapshots.{key}", chosen, f"null, or some of {key} = {getattr(self, key)}")
-        if self.neurons is not None and self.neurons < 1:
-            refuse("neurons", self.neurons, "null for as many as the width says, or an integer, 1 or above")
-        if self.neurons is not None and not self.init.antisymmetric:
-            refuse(
-                "neurons", self.neurons, "null with init.antisymmetric=false, whose f(0) depends on the width itself"
-            )
+            if chosen is not None and not set(chosen) & set(known):
+                refuse(f"snapshots.{key}", chosen, f"null, or some of {key} = {known}")
+        if self.virtual:
+            _check_virtual(self.virtual, self.init.antisymmetric, self.network.keep)
         if self.dtype not in ("float64", "float32"):
             refuse("dtype", self.dtype, "float64 or float32")
         if self.network.keep < 1:
@@ -84,6 +83,15 @@ class Config:
         """
         groups = {key: _group(key, values[key]) for key in KINDS if key in values}
         return plain.build(cls, {**values, **groups})
+
+
+def _check_virtual(virtual: Virtual, antisymmetric: bool, keep: float) -> None:
+    """Refuse what depends on the number of neurons by more than a sampling error."""
+    if not antisymmetric:
+        allowed = "[] with init.antisymmetric=false, whose f(0) depends on the number of neurons"
+        refuse("virtual.widths", virtual.widths, allowed)
+    if keep < 1:
+        refuse("virtual.widths", virtual.widths, "[] with dropout, whose noise depends on the number of neurons")
 
 
 def _check_dropout(keep: float, flow: Any) -> None:

@@ -104,5 +104,6 @@ _CONVERTERS: Mapping[Any, Callable[[str, Any], Any]] = {
     int | None: _or_nothing(_integer),
     str | None: _or_nothing(_text),
     list[int]: _several,  # the config tells more about what is no integer
+    list[float]: _several,
     list[str]: _texts,
 }

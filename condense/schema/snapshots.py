@@ -23,7 +23,7 @@ class Snapshots:
     losses: list[float] = field(default_factory=list)
     per_decade: int = 0
     weights: bool = True
-    widths: list[int] | None = None
+    widths: list[float] | None = None
     seeds: list[int] | None = None
 
     def __post_init__(self) -> None:
@@ -57,7 +57,7 @@ class Snapshots:
             exponent += 1
         return sorted(spaced | {step for step in self.steps if step <= most})
 
-    def keeps(self, width: int, seed: int) -> bool:
+    def keeps(self, width: float, seed: int) -> bool:
         """Whether the weights of the runs of a width and seed are kept."""
         chosen = [(self.widths, width), (self.seeds, seed)]
         return bool(self) and self.weights and all(values is None or value in values for values, value in chosen)

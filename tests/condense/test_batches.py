@@ -8,11 +8,11 @@ from condense.problem import Problem
 
 def wanted(job=0, **changes):
     problem = Problem.of(schema.Config(**{"widths": [40, 20], "seeds": [0, 1], **changes}))
-    return [Wanted(problem, key, width, seed, job) for key, (width, seed) in problem.keys.items()]
+    return [Wanted(problem, key, sample, job) for key, sample in problem.samples.items()]
 
 
 def shapes(found):
-    return [(batch.runs[0].width, len(batch.runs)) for batch in found]
+    return [(batch.runs[0].neurons, len(batch.runs)) for batch in found]
 
 
 def test_places_share_a_batch_and_small_widths_come_first():

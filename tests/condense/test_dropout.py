@@ -134,7 +134,7 @@ def test_the_same_numbers_packed_or_alone(name, change_only):
 def test_a_run_goes_on_identically():
     config = schema.Config(widths=[20], seeds=[0, 1], network=schema.Network(keep=KEEP), flow=FLOWS["adam"])
     problem = Problem.of(config)
-    batch = Batch(tuple(Wanted(problem, key, *run) for key, run in problem.keys.items()))
+    batch = Batch(tuple(Wanted(problem, *run) for run in problem.samples.items()))
 
     def ends(trainer):
         return [row["mse_final"] for progress in trainer for _, row in progress.ended]

@@ -16,7 +16,7 @@ PEAK = """if True:
     from condense.schema import Config
     from condense.training import Trainer
     problem = Problem.of(Config.of(json.loads(sys.argv[1])))
-    runs = [Wanted(problem, key, *run) for key, run in problem.keys.items()]
+    runs = [Wanted(problem, *run) for run in problem.samples.items()]
     assert not any(progress.failed for progress in Trainer(Batch(tuple(runs))))
     print(next(line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM")))"""
 

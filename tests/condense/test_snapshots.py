@@ -128,7 +128,7 @@ def stopped_and_resumed(tmp_path, after):
 
 
 def wanted(one):
-    return [Wanted(one, key, width, seed) for key, (width, seed) in one.keys.items()]
+    return [Wanted(one, *run) for run in one.samples.items()]
 
 
 @pytest.mark.parametrize("after", [5, 15])

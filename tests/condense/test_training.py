@@ -24,7 +24,7 @@ def batch(change_only):
 
     def make():
         problem = Problem.of(schema.Config(widths=[20], seeds=range(8), measure=change_only, flow=flow))
-        return Batch(tuple(Wanted(problem, key, *run) for key, run in problem.keys.items()))
+        return Batch(tuple(Wanted(problem, *run) for run in problem.samples.items()))
 
     return make
 
@@ -33,9 +33,9 @@ def rows_and_failures(batch):
     rows, failures = {}, {}
     for progress in Trainer(batch):
         for run, row in progress.ended:
-            assert run.seed not in rows  # nothing is computed twice
-            rows[run.seed] = row
-        failures.update({run.seed: failure for run, failure in progress.failed})
+            assert run.sample.seed not in rows  # nothing is computed twice
+            rows[run.sample.seed] = row
+        failures.update({run.sample.seed: failure for run, failure in progress.failed})
     return rows, failures
 
 
@@ -45,9 +45,11 @@ def bad_seed(monkeypatch):
 
     def make(batch, seed, error, after=0):
         [origin] = [
-            module.stack(run.problem, [module.Run(module.Scales(1.0, 1.0, 1.0), run.width, run.seed)]).drawn[0][0, 0, 0]
+            module.stack(
+                run.problem, [module.Run(module.Scales(1.0, 1.0, 1.0), run.sample.width, run.sample.seed)]
+            ).drawn[0][0, 0, 0]
             for run in batch.runs
-            if run.seed == seed
+            if run.sample.seed == seed
         ]
         attempt = ExponentialFlow.attempt
 
@@ -149,12 +151,12 @@ LIMITED = """if True:
         return Problem.of(schema.Config(widths=[width], seeds=seeds, measure=measure, flow=flow))
 
     def train(problem):
-        batch = Batch(tuple(Wanted(problem, key, *run) for key, run in problem.keys.items()))
+        batch = Batch(tuple(Wanted(problem, *run) for run in problem.samples.items()))
         for progress in Trainer(batch):
             for run, row in progress.ended:
-                print(run.width, run.seed, row["status"])
+                print(run.sample.width, run.sample.seed, row["status"])
             for run, failure in progress.failed:
-                print(run.width, run.seed, failure.error)
+                print(run.sample.width, run.sample.seed, failure.error)
 
     train(problem(20, [0]))
     np.ones((99, 99)) @ np.ones((99, 99))  # OpenBLAS ends the process if it finds no memory at its first product

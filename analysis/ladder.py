@@ -1,0 +1,116 @@
+"""Ladders of widths: the slopes between neighbouring rungs, where they tend to, and whether they have settled."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from analysis.boundary import Boundary
+from analysis.collect import POINT
+from analysis.exponents import PAIR, in_pairs, seed_slopes
+from analysis.intervals import Interval
+
+__all__ = ["climbed", "last_slopes", "limit", "refused", "rung_slopes", "zero_line"]
+
+MOVED = 0.01
+"""A slope that changed by more than this in the last step has not settled."""
+
+STILL = 0.001
+"""A slope that changed by less than this in the last step has, however it got there."""
+
+SLOWING = 0.5
+"""In between the change for each decade of width must have fallen to this share of that in the step before."""
+
+RUNGS = 4
+"""Rungs without which nothing is said of the limit: three slopes, two changes."""
+
+
+def climbed(runs: pd.DataFrame, by: Sequence[str] = POINT) -> pd.DataFrame:
+    """Return the converged runs of each plane point below the first rung at which a run did not converge."""
+    first = runs[["width"]].where(~runs["converged"]).groupby([runs[name] for name in by])["width"].transform("min")
+    return runs[runs["width"] < first.fillna(np.inf)]
+
+
+def refused(runs: pd.DataFrame) -> pd.Series[str]:
+    """Return for each plane point the rung that ended its ladder and why, "" where none did.
+
+    "1e+20: 2 of 4 runs stalled", say: what lies above is not used either.
+    """
+    texts = {}
+    for point, ladder in runs.groupby(POINT):
+        lost = ladder[~ladder["converged"]]
+        rung = ladder[ladder["width"] == lost["width"].min()]
+        statuses = " and ".join(sorted(rung.loc[~rung["converged"], "status"].unique()))
+        told = f"{rung['width'].max():g}: {(~rung['converged']).sum()} of {len(rung)} runs {statuses}"
+        texts[point] = told if len(lost) else ""
+    return pd.Series(texts, dtype=object).rename_axis(POINT)
+
+
+def rung_slopes(runs: pd.DataFrame, block: str) -> pd.DataFrame:
+    """Return the slope of log RD between neighbouring rungs of each seed: points and pairs of widths by seeds."""
+    return seed_slopes(in_pairs(climbed(runs)), block, PAIR)
+
+
+def last_slopes(slopes: pd.DataFrame) -> pd.DataFrame:
+    """Return the last of `rung_slopes` of each point: points by seeds."""
+    return slopes.groupby(level=POINT).tail(1).droplevel(["width_low", "width_high"])
+
+
+def limit(slopes: pd.DataFrame, interval: Interval) -> pd.DataFrame:
+    """Return what a ladder says of the slope at infinite width, a row a point, given `rung_slopes`.
+
+    The value is the last slope s_K, the mean over seeds, with the interval
+
+        s_K -+ (|s_K - s_(K-1)| + |s_(K-1) - s_(K-2)| + half-width over seeds):
+
+    it may still move as far as it did in the last two steps, which covers an approach by a factor up to 1/sqrt(2) a
+    step, and turning points. Columns: value, low, high, seeds, method, width_low, width_high, rungs, change (the last,
+    signed), reach (both, without sign) and reason: why it is not settled, "" if it is.
+    """
+    table = interval(slopes)
+    low, high = (np.log10(table.index.get_level_values(name).to_numpy(float)) for name in ("width_low", "width_high"))
+    middle = pd.Series((low + high) / 2, index=table.index)
+    table["change"] = _step(table["value"])
+    pace = table["change"].abs() / _step(middle)
+    before = table["change"].abs().groupby(level=POINT).shift()
+    table["reach"] = table["change"].abs() + before
+    table["slowing"] = pace / pace.groupby(level=POINT).shift()
+    table["rungs"] = table.groupby(level=POINT).cumcount() + 2
+    last = table.groupby(level=POINT).tail(1).reset_index(["width_low", "width_high"])
+    last["reason"] = _reasons(last)
+    low_high = {"low": last["low"] - last["reach"], "high": last["high"] + last["reach"]}
+    return last.assign(**low_high).drop(columns="slowing")
+
+
+def _step(values: pd.Series[float]) -> pd.Series[float]:
+    return values.groupby(level=POINT).diff()
+
+
+def _reasons(last: pd.DataFrame) -> pd.Series[str]:
+    moved = last["change"].abs()
+    found = {
+        f"fewer than {RUNGS} rungs": last["rungs"] < RUNGS,
+        f"moved by more than {MOVED:g} in the last step": moved > MOVED,
+        "does not slow down": (moved > STILL) & (last["slowing"] > SLOWING),
+    }
+    return pd.Series(np.select(list(found.values()), list(found), ""), index=last.index, dtype=object)
+
+
+def zero_line(slopes: pd.DataFrame, boundary: Boundary) -> pd.DataFrame:
+    """Return the zero in gamma of each row and pair of rungs, by interpolation, a row each, given `rung_slopes`.
+
+    `width` is the geometric mean of the rungs.
+    """
+    columns = {"gamma_local": "gamma", "gamma_local_low": "gamma_low", "gamma_local_high": "gamma_high"}
+    found = []
+    for _, pair in slopes.groupby(level=["width_low", "width_high"]):
+        ends = {name: float(pair.index.get_level_values(name)[0]) for name in ("width_low", "width_high")}
+        table = boundary(pair.droplevel(list(ends))).rename(columns=columns)
+        found.append(table.assign(**ends, width=math.sqrt(ends["width_low"] * ends["width_high"])))
+    names = ["gamma_prime", "width", "width_low", "width_high", *columns.values(), "gamma_theory", "level", "seeds"]
+    if not found:
+        return pd.DataFrame(columns=names, dtype=float)
+    return pd.concat(found)[names].sort_values(["gamma_prime", "width"], ignore_index=True)
