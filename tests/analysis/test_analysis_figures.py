@@ -4,7 +4,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
-from matplotlib.collections import LineCollection, QuadMesh
+from matplotlib.collections import LineCollection, QuadMesh, TriMesh
 from synthetic_sweep import failed, power_law_rows
 
 from analysis import figures
