@@ -121,3 +121,18 @@ def test_scattered_points_give_an_empty_table_with_all_columns(runs):
     table = Boundary()(seed_slopes(runs((0.9, 0.0), (1.2, 0.1))))
     assert table.empty
     assert table.columns.tolist() == list(COLUMNS)
+
+
+@pytest.mark.parametrize("seeds", [3, 8])
+def test_ninety_per_cent_intervals_of_zeros_cover_in_85_to_95_per_cent(seeds):
+    """Of synthetic repetitions, a row each; what seeds err in common along a row and what a point errs alone."""
+    rng, gammas = np.random.default_rng(seeds), np.linspace(0.8, 1.2, 9)
+    rows = np.round(np.linspace(-1.0, 1.0, 400), 6)
+    index = pd.MultiIndex.from_product([["plane"], gammas, rows], names=POINT)
+    common = 0.03 * rng.standard_normal((1, len(rows), seeds))
+    alone = 0.005 * rng.standard_normal((len(gammas), len(rows), seeds))
+    slopes = (gammas - 1.01)[:, None, None] + common + alone
+    table = Boundary()(pd.DataFrame(slopes.reshape(-1, seeds), index=index))
+    for rule in ("gamma_local", "gamma_regression"):
+        covered = ((table[f"{rule}_low"] <= 1.01) & (1.01 <= table[f"{rule}_high"])).mean()
+        assert 0.86 <= covered <= 0.94, rule

@@ -197,3 +197,21 @@ def test_local_slopes_take_the_neighbours_of_each_point(runs):
 
 def test_one_width_has_no_local_slope(runs):
     assert LocalSlopes()(runs((1.0, 0.0), widths=(1e3,))).empty
+
+
+@pytest.mark.parametrize("seeds", [3, 5, 8, 16])
+def test_ninety_per_cent_intervals_of_exponents_cover_in_85_to_95_per_cent(seeds):
+    """Of synthetic repetitions, a plane point each: log RD = S log m + 2.2 / sqrt(m) times a normal number."""
+    rng, repetitions, widths = np.random.default_rng(seeds), 1000, np.array([1000.0, 4000.0, 16000.0])
+    gammas = 0.5 + np.arange(repetitions) / repetitions
+    gamma, width, seed = (each.ravel() for each in np.meshgrid(gammas, widths, np.arange(seeds), indexing="ij"))
+    slope = gamma - 1
+    noise = 2.2 / np.sqrt(width) * rng.standard_normal(width.size)
+    changes = {f"rd_{block}": np.exp(slope * np.log(width) + noise) for block in ("w", "a", "theta")}
+    runs = pd.DataFrame({"gamma": gamma, "gamma_prime": 0.0, "width": width, "seed": seed, **changes})
+    runs = runs.assign(initialisation="plane", converged=True, clusters=1.0, clusters_capped=False)
+    runs = runs.assign(effective_width=pd.NA, reduction_error=np.nan, neurons=1, antisymmetric=True)
+    table = Exponents()(runs)
+    assert len(table) == repetitions
+    covered = table["gamma"].sub(1).between(table["S_w_low"], table["S_w_high"]).mean()
+    assert 0.87 <= covered <= 0.93
