@@ -47,10 +47,16 @@ def test_the_python_example(mine):
 
 def test_every_command_of_the_readme_runs(mine):
     commands = re.findall(r"^    python -m condense (.*?)(?: +#.*)?$", README, re.MULTILINE)
-    assert len(commands) == 4
+    assert len(commands) == 6
     for command in commands:
-        point = "init.gamma=1.0 init.gamma_prime=0.0" if "experiment" in command else ""
-        done = shell(mine, f"python -m condense {command} widths=[20] flow.max_steps=2 {point}")
+        less = ["widths=[20]", "flow.max_steps=2"]
+        if "boundary" in command:
+            less = ["hydra.sweeper.plan=true"]
+        elif "experiment" in command:
+            less += ["init.gamma=1.0", "init.gamma_prime=0.0"]
+        if "infinite" in command:
+            less += ["virtual.widths=[1000]", "virtual.neurons=[20,10]"]
+        done = shell(mine, f"python -m condense {command} {' '.join(less)}")
         assert done.returncode == 0, (command, done.stderr)
 
 
