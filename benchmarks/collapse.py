@@ -33,6 +33,7 @@ class Case:
     widths: Sequence[float] = (1e4, 1e6, 1e8, 1e12, 1e16, 1e20)
     neurons: Sequence[int] = (20_000, 5000)
     seeds: int = 6
+    first: int = 0  # of the seeds
     unit: bool = False
     options: dict[str, Any] = field(default_factory=dict)
 
@@ -42,7 +43,7 @@ class Case:
             init=_unit(*point) if self.unit else schema.Plane(*point),
             widths=[],
             virtual=schema.Virtual(widths=list(self.widths), neurons=list(self.neurons)),
-            seeds=range(self.seeds),
+            seeds=range(self.first, self.first + self.seeds),
             measure=schema.Measure(observables=["relative_change"]),
             **self.options,
         )
@@ -58,6 +59,7 @@ CASES = {
     "tanh": Case([*POINTS[:4], (1.2, 0.4)], unit=True, options=TANH),
     "tanh_condensed": Case([(1.2, 0.1), (1.3, 0.0)], [1e4, 1e6, 1e8], seeds=4, unit=True, options=TANH),
     "tanh_small": Case(options={**TANH, "data": LINE}),
+    "tanh_small_again": Case([(1.0, 0.0), (1.3, 0.0)], [1e8], seeds=120, first=100, options={**TANH, "data": LINE}),
     "tanh_small_parabola": Case(POINTS[:6], [1e3, 1e4], options=TANH),
     "tanh_initial": Case(options={**TANH, "flow": schema.Exponential(stop=0.9, relative=True)}),
     "mnist": Case(

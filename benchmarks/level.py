@@ -1,4 +1,4 @@
-"""The level of log RD_w from M neurons: `python -m benchmarks.level`, and with quasi-random nodes `... level sobol`.
+"""The level of log RD_w from M neurons: `python -m benchmarks.level`, also `... sobol` (nodes) and `... stop`.
 
 A mean of logarithms has a bias of O(1/M). Draws of 32,000 neurons are cut into networks of M, so that to first order
 the noise of both is the same and a few draws show the bias: c in E log RD(M) = log RD(infinity) + c/M.
@@ -33,7 +33,7 @@ COUNTS = (250, 1000, 4000)
 WIDTHS = (250, 1000, 8000, 64_000)
 
 
-def log_changes(points: Sequence[Point], width: float, w: Values, a: Values) -> Values:
+def log_changes(points: Sequence[Point], width: float, w: Values, a: Values, stop: float = 1e-6) -> Values:
     """Return log RD_w of networks of given neurons, w (S, 2, M) and a (S, M), standing for a width: (points, S)."""
     draws, neurons = a.shape
     scales = [Scales.at(PlanePoint(*point), width) for point in points]
@@ -43,7 +43,7 @@ def log_changes(points: Sequence[Point], width: float, w: Values, a: Values) -> 
     drawn = torch.from_numpy(np.ascontiguousarray(w)), torch.from_numpy(np.ascontiguousarray(a))
     network = replace(TwoLayer.build(runs, parabola), drawn=drawn, lengths=norms(drawn))
     found = np.full(len(runs), np.nan)
-    for state in ExponentialFlow(schema.Exponential()).train(network, torch.as_tensor(parabola.y)):
+    for state in ExponentialFlow(schema.Exponential(stop=stop)).train(network, torch.as_tensor(parabola.y)):
         found[state.run.numpy()] = np.log(state.stage.relative_change()["w"].numpy())
     return found.reshape(len(points), draws)
 
@@ -98,9 +98,19 @@ def sobol(width: float = 1000, seeds: int = 32) -> None:
             print(f"{count} {name}: mean {found.mean():+.2f};", *(f"{x:+.2f}" for x in found), flush=True)
 
 
+def stops(width: float = 1000) -> None:
+    """Print log RD at other stops less that at 1e-6, in percent, by point."""
+    w, a = gaussian(0)
+    print("percent, points", *POINTS)
+    for stop in (1e-4, 1e-8):
+        both = [log_changes(POINTS, width, w[None], a[None], each)[:, 0] for each in (stop, 1e-6)]
+        found = 100 * (both[0] - both[1])
+        print(f"stop {stop:g}: mean {found.mean():+.2f};", *(f"{x:+.2f}" for x in found), flush=True)
+
+
 def main(arguments: Sequence[str] = tuple(sys.argv[1:])) -> None:
-    """Print one of the two."""
-    sobol() if "sobol" in arguments else level()
+    """Print one of the three."""
+    {"sobol": sobol, "stop": stops}.get("".join(arguments), level)()
 
 
 if __name__ == "__main__":

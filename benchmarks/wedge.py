@@ -12,7 +12,8 @@ import numpy as np
 import pandas as pd
 
 import condense
-from analysis.levels import LossExponents, measured
+from analysis.infinite import main_runs
+from analysis.levels import LossExponents
 from benchmarks.plane import Point
 from condense import records, schema
 
@@ -56,7 +57,7 @@ def exponents(
     point: Point, widths: Sequence[float], y: np.ndarray, neurons: int, losses: Sequence[float], seeds: int
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return the runs at a plane point and what `analysis.levels.LossExponents` says of them."""
-    runs = measured(
+    runs = main_runs(
         condense.simulate(
             *point,
             widths=[],

@@ -13,7 +13,7 @@ from analysis import figures
 from analysis.cli import main
 from analysis.collect import configured_losses
 from analysis.exponents import Exponents
-from analysis.infinite import measured_runs
+from analysis.infinite import main_runs
 from analysis.levels import LossExponents, at_losses
 from condense import records, schema
 
@@ -85,7 +85,7 @@ def test_in_the_wedge_the_exponent_rises_at_the_plateau():
     """gamma - 1 before it, (gamma - 1 - gamma') / 2 after it, at 1 - mean(y)^2 / mean(y^2) = .39 of the first loss."""
     virtual = schema.Virtual(widths=[1e6, 1e8, 1e10], neurons=[20000, 100])
     runs = condense.simulate(1.2, -0.4, widths=[], virtual=virtual, seeds=[0, 1], measure=CHANGE, snapshots=EVERY_STEP)
-    table = LossExponents()(records.curves(measured_runs(runs)), [0.7, 0.45, 0.01, 1e-3])
+    table = LossExponents()(records.curves(main_runs(runs)), [0.7, 0.45, 0.01, 1e-3])
     whole = table[(table["width_low"] == 1e6) & (table["width_high"] == 1e10)].set_index("loss")["S_w"]
     assert whole[[0.7, 0.45]].to_numpy() == pytest.approx(0.2, abs=0.01)
     assert whole[[0.01, 1e-3]].to_numpy() == pytest.approx(0.3, abs=0.04)
