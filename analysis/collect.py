@@ -11,13 +11,16 @@ import pyarrow as pa
 
 from condense import records
 
-__all__ = ["OUTPUT", "POINT", "Collection", "SweepError", "collect", "configured_level"]
+__all__ = ["OUTPUT", "POINT", "Collection", "SweepError", "collect", "configured_level", "configured_losses"]
 
 OUTPUT = "analysis"
 """The folder below a sweep that the analysis writes to, and never reads."""
 
 MANIFEST = "sweep.json"
 """The file of a sweep folder that says which settings its runs share, where they differ from the defaults."""
+
+NOTE = "simulate.json"
+"""The same of a folder that `condense.simulate` wrote to."""
 
 LEVEL = 0.9
 
@@ -70,6 +73,17 @@ def configured_level(folder: Path | str) -> float:
         return float(json.loads(manifest.read_text())["settings"].get("measure.level", LEVEL))
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return LEVEL
+
+
+def configured_losses(folder: Path | str) -> tuple[float, ...]:
+    """Return the shares of the first loss at which a sweep, or `condense.simulate`, was to look at its runs."""
+    for note, key in ((MANIFEST, "settings"), (NOTE, None)):
+        try:
+            noted = json.loads((Path(folder) / note).read_text())
+            return tuple(float(loss) for loss in (noted[key] if key else noted).get("snapshots.losses", ()))
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            continue
+    return ()
 
 
 def _files(folder: Path) -> list[Path]:

@@ -36,8 +36,8 @@ Draw = Callable[[Axes], Axes]
 def write(analysis: Analysis, folder: Path) -> list[Path]:
     """Write tables as CSV and figures as PNG and SVG, and return the files.
 
-    A figure, or a table of reductions or virtual widths, that these runs do not allow is left out, and an older one
-    removed.
+    A figure, or a table of reductions, virtual widths or losses, that these runs do not allow is left out, and an
+    older one removed.
     """
     folder.mkdir(parents=True, exist_ok=True)
     return [*_tables(analysis, folder), *_figures(analysis, folder)]
@@ -59,7 +59,8 @@ def _tables(analysis: Analysis, folder: Path) -> Iterator[Path]:
         path = folder / f"{name}.csv"
         getattr(analysis, name).to_csv(path, index=False)
         yield path
-    for name, table in {"reductions": analysis.reductions, **_infinite_tables(analysis)}.items():
+    optional = {"reductions": analysis.reductions, "exponents_by_loss": analysis.exponents_by_loss}
+    for name, table in {**optional, **_infinite_tables(analysis)}.items():
         path = folder / f"{name}.csv"
         path.unlink(missing_ok=True)
         if len(table):
@@ -118,6 +119,8 @@ def _drawings(analysis: Analysis) -> dict[str, Draw]:
     drawings["relative_change"] = lambda ax: figures.relative_change(runs, exponents, main, ax)
     drawings["relative_change_map"] = lambda ax: figures.relative_change_map(runs, main, ax)
     drawings["clusters"] = lambda ax: figures.cluster_map(exponents, main, ax)
+    by_loss = analysis.exponents_by_loss
+    drawings["exponent_by_loss"] = lambda ax: figures.exponent_by_loss(by_loss, exponents, main, ax)
     drawings["effective_width"] = lambda ax: figures.effective_width_map(exponents, main, ax)
     drawings |= (
         dict.fromkeys(_INFINITE, _nothing) if analysis.infinite is None else _infinite(analysis, analysis.infinite)

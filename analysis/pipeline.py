@@ -9,10 +9,11 @@ from pathlib import Path
 import pandas as pd
 
 from analysis.boundary import Boundary
-from analysis.collect import Collection, SweepError, collect, configured_level
+from analysis.collect import Collection, SweepError, collect, configured_level, configured_losses
 from analysis.exponents import Exponents, LocalSlopes, blocks, seed_slopes
 from analysis.infinite import Infinite, infinite_width, main_runs
 from analysis.intervals import Interval
+from analysis.levels import LossExponents
 from analysis.reductions import reductions
 from analysis.regimes import order_parameter
 from analysis.settings import by_setting
@@ -34,6 +35,8 @@ class Analysis:
         exponents: S of each block with interval, prediction and regime, a row a plane point.
         boundary: The zeros of S along each row of the plane, a row per gamma'.
         local_slopes: S between neighbouring widths, a row per plane point and pair of widths.
+        exponents_by_loss: S where the loss has fallen to shares of its first value, a row per plane point, share and
+            pair of widths; no row if no share was asked for.
         reductions: How few neurons are left by merging, a row per plane point and width whose runs were reduced.
         level: The confidence level of all intervals.
         skipped: The files that could not be read, with the reason.
@@ -47,6 +50,7 @@ class Analysis:
     boundary: pd.DataFrame
     local_slopes: pd.DataFrame
     reductions: pd.DataFrame
+    exponents_by_loss: pd.DataFrame = field(default_factory=pd.DataFrame)
     level: float = 0.9
     skipped: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
@@ -78,7 +82,8 @@ def analyses(folder: Path | str, level: float | None = None) -> dict[str, Analys
     found, skipped = located(collection.runs, collection.folders)
     collection = replace(collection, skipped=(*collection.skipped, *skipped))
     settings = by_setting(collection.runs)
-    return {label: _results(runs, interval, collection, found) for label, runs in settings.items()}
+    losses = configured_losses(folder)
+    return {label: _results(runs, interval, collection, found, losses) for label, runs in settings.items()}
 
 
 def analyse(folder: Path | str, level: float | None = None) -> Analysis:
@@ -94,7 +99,13 @@ def analyse(folder: Path | str, level: float | None = None) -> Analysis:
     return next(iter(found.values()))
 
 
-def _results(runs: pd.DataFrame, interval: Interval, collection: Collection, snapshots: pd.DataFrame) -> Analysis:
+def _results(
+    runs: pd.DataFrame,
+    interval: Interval,
+    collection: Collection,
+    snapshots: pd.DataFrame,
+    losses: tuple[float, ...],
+) -> Analysis:
     virtual, runs = runs[runs["virtual"]], main_runs(runs)
     infinite = infinite_width(virtual, interval) if len(virtual) else None
     block = order_parameter(blocks(runs))
@@ -104,6 +115,7 @@ def _results(runs: pd.DataFrame, interval: Interval, collection: Collection, sna
         boundary=Boundary(interval, block)(seed_slopes(runs, block)),
         local_slopes=LocalSlopes(interval)(runs),
         reductions=reductions(runs),
+        exponents_by_loss=LossExponents(interval)(records.curves(runs), losses),
         level=interval.level,
         skipped=collection.skipped,
         notes=collection.notes,

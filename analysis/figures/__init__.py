@@ -10,6 +10,7 @@ from analysis.figures.curves import effective_ratio, output_curve, training_curv
 from analysis.figures.field import direction_field
 from analysis.figures.infinite import collapse, infinite_width, zero_line
 from analysis.figures.initial import COUNTS, alignment, lines_by_scale
+from analysis.figures.levels import exponent_by_loss
 from analysis.figures.orientation import orientation, orientation_plate
 from analysis.figures.panels import share_legend
 from analysis.figures.phase import phase_diagram
@@ -28,6 +29,7 @@ __all__ = [
 ]
 __all__ += [
     "effective_width_map",
+    "exponent_by_loss",
     "infinite_width",
     "lines_by_scale",
     "orientation",

@@ -1,0 +1,95 @@
+"""Exponents against the loss: how S changes while the networks train, from the first fall of the loss to the end."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib import colormaps
+from matplotlib.axes import Axes
+
+from analysis.collect import POINT
+from analysis.figures.canvas import NothingToDrawError, axes, legend_below
+from analysis.figures.quantity import NAMES, symbol
+from condense import plane
+
+__all__ = ["exponent_by_loss"]
+
+MOST = 10
+"""Points that are told apart by their colours and shapes."""
+
+END = 0.0
+"""The loss that stands for the end of training."""
+
+_SHAPES = "os^vDP<>X*"
+
+
+def exponent_by_loss(
+    table: pd.DataFrame, exponents: pd.DataFrame, block: str = "w", ax: Axes | None = None, most: int = MOST
+) -> Axes:
+    """Draw S of a block over all widths against the loss at which it is read, a line a plane point.
+
+    The last mark of a line is S at the end of training; a dashed line is the closed form, where there is one.
+
+    Arguments:
+        table: The result of `analysis.levels.LossExponents`.
+        exponents: The result of `analysis.exponents.Exponents`, for the end of training.
+        block: The block of parameters.
+        ax: Axes to draw on; a new figure if None.
+        most: The number of plane points at most, evenly chosen by gamma if there are more.
+
+    Raises:
+        NothingToDrawError: no point has an exponent of this block at a loss.
+    """
+    known = _over_all(table, block)
+    points = known[POINT].drop_duplicates().sort_values(["gamma", "gamma_prime"])
+    if points.empty:
+        raise NothingToDrawError(f"no exponent S_{block} by loss: choose snapshots.losses and two widths or more")
+    chosen = np.unique(np.linspace(0, len(points) - 1, min(most, len(points))).round().astype(int))
+    ax = axes(ax)
+    losses = np.sort(known["loss"].unique())[::-1]
+    places = {loss: place for place, loss in enumerate([*losses, END])}
+    rows, columns = (np.unique(points[name]).tolist() for name in ("gamma", "gamma_prime"))
+    for number, point in enumerate(points.iloc[chosen].itertuples(index=False)):
+        found = pd.concat([_at(known, point), _at(exponents, point).assign(loss=END)]).dropna(subset=f"S_{block}")
+        shift = 0.3 * (number / max(len(chosen) - 1, 1) - 0.5)  # so that bars do not hide each other
+        found = found.assign(place=found["loss"].map(places) + shift).sort_values("place")
+        shade = columns.index(point.gamma_prime) / max(len(columns) - 1, 1)
+        shape = _SHAPES[rows.index(point.gamma) % len(_SHAPES)]
+        _draw(ax, found, block, point, {"color": colormaps["viridis"](0.88 * shade), "marker": shape})
+    ax.plot([], [], "--", color="0.3", lw=1, label="closed form of the theory, two-layer ReLU")
+    ax.set_xticks(range(len(places)), [*(f"{loss:g}" for loss in losses), "end"])
+    ax.set_xlabel("loss: share of the first mean square residual   (training goes to the right)")
+    low, high = known["width_low"].min(), known["width_high"].max()
+    ax.set_ylabel(f"${symbol('S', block)}$ over the widths {low:g} to {high:g}")
+    ax.set_title(
+        f"Exponent of the relative change of {NAMES.get(block, block)} while the loss falls\n"
+        f"{known['level'].iloc[0]:.0%} intervals over seeds",
+        fontsize=11,
+    )
+    legend_below(ax)
+    return ax
+
+
+def _over_all(table: pd.DataFrame, block: str) -> pd.DataFrame:
+    """Return the rows over the most widths of each point and loss that have an exponent of the block."""
+    if f"S_{block}" not in table:
+        return pd.DataFrame(columns=[*POINT, "loss"])
+    known = table.dropna(subset=f"S_{block}")
+    span = known["width_high"] / known["width_low"]
+    return known[span == span.groupby([known[name] for name in [*POINT, "loss"]]).transform("max")]
+
+
+def _at(frame: pd.DataFrame, point: Any) -> pd.DataFrame:
+    return frame[np.logical_and.reduce([frame[name] == value for name, value in zip(POINT, point, strict=True)])]
+
+
+def _draw(ax: Axes, rows: pd.DataFrame, block: str, point: Any, look: dict[str, Any]) -> None:
+    value, low, high = (rows[f"S_{block}{end}"].to_numpy(float) for end in ("", "_low", "_high"))
+    bars = np.nan_to_num(np.stack([value - low, high - value]))
+    label = rf"$\gamma = {point.gamma:g}$, $\gamma' = {point.gamma_prime:g}$"
+    ax.errorbar(rows["place"], value, bars, label=label, ms=5.5, lw=1.4, capsize=2, **look)
+    predicted = plane.exponents(point.gamma, point.gamma_prime)
+    if block in predicted:
+        ax.axhline(predicted[block], ls="--", lw=1, color=look["color"], zorder=1)
