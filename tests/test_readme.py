@@ -51,7 +51,7 @@ def test_every_command_of_the_readme_runs(mine):
     for command in commands:
         less = ["widths=[20]", "flow.max_steps=2"]
         if "boundary" in command:
-            less = ["hydra.sweeper.plan=true"]
+            less = ["hydra.sweeper.plan=true", "hydra.sweep.dir=line"]
         elif "experiment" in command:
             less += ["init.gamma=1.0", "init.gamma_prime=0.0"]
         if "infinite" in command:
