@@ -2,6 +2,9 @@
 
 All have the widths of a figure. Points and seeds are counted, and the neuron evaluations of all runs: copies x neurons
 x steps. The reference has other seeds, many of them, at five gammas around the line in each of its rows.
+
+The boundary sweeper is repeated with other seeds. All points of a line share theirs, and err in common: whether the
+reference lies within its intervals is a question to several lines, not to the rows of one.
 """
 
 from __future__ import annotations
@@ -63,16 +66,17 @@ def benchmark(options: argparse.Namespace) -> Iterator[Report]:
     """Return what the line costs either way, and how far both are from the reference."""
     sizes = QUICK if options.quick else FULL
     with nullcontext(str(options.keep)) if options.keep else TemporaryDirectory() as folder:
-        yield _report(sizes, Path(folder))
+        yield _report(sizes, Path(folder), options.repeat)
 
 
-def _report(sizes: Sizes, folder: Path) -> Report:
-    report = Report("boundary", {"precision": sizes.precision, "grids": sizes.grids, "seeds": sizes.seeds})
-    refined = _boundary(sizes, folder / "boundary")
+def _report(sizes: Sizes, folder: Path, repeat: int) -> Report:
+    report = Report("boundary", {"precision": sizes.precision, "grids": sizes.grids, "repeat": repeat})
     rows = np.linspace(*GAMMA_PRIME, ROWS)
-    line = _line(refined, rows)
-    truth = _reference(sizes, folder / "reference", line)
-    report.add("the line S_w = 0", _row("hydra/sweeper=boundary", refined, line, truth))
+    refined = {first: _boundary(sizes, folder / f"boundary_{first}", first) for first in range(0, 100 * repeat, 100)}
+    truth = _reference(sizes, folder / "reference", _line(refined[0], rows))
+    for first, runs in refined.items():
+        name = f"hydra/sweeper=boundary, seeds {first} and on"
+        report.add("the line S_w = 0", _row(name, runs, _line(runs, rows), truth))
     for number in sizes.grids:
         runs = _grid(sizes, folder / f"grid_{number}", number)
         enough, seeds = _fewest(runs, rows, sizes)
@@ -86,11 +90,12 @@ def _report(sizes: Sizes, folder: Path) -> Report:
     return report
 
 
-def _boundary(sizes: Sizes, folder: Path) -> pd.DataFrame:
+def _boundary(sizes: Sizes, folder: Path, first: int) -> pd.DataFrame:
     ranges = (
         f"init.{name}=interval({low},{high})" for name, (low, high) in zip(PLACE, (GAMMA, GAMMA_PRIME), strict=True)
     )
-    return _sweep(folder, sizes, "hydra/sweeper=boundary", f"hydra.sweeper.precision={sizes.precision}", *ranges)
+    search = ("hydra/sweeper=boundary", f"hydra.sweeper.precision={sizes.precision}")
+    return _sweep(folder, sizes, *search, f"seeds=[{first},{first + 1},{first + 2}]", *ranges)
 
 
 def _grid(sizes: Sizes, folder: Path, number: int) -> pd.DataFrame:

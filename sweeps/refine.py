@@ -47,8 +47,8 @@ LARGEST = 0.2
 """Triangles with a longer side, in units of the rectangle's, are cut however straight the surface seems: what bends
 between their corners is not seen, by the cubic no more than by the linear interpolant."""
 
-SURE = 0.95
-"""Repeats are chosen to leave this part of what they may, lest a handful is asked for once more in the next round."""
+SURE = 0.9
+"""A round is for this part of the precision, lest the interval of the whole line, which is made otherwise, is wider."""
 
 Array = NDArray[np.float64]
 Point = tuple[float, float]
@@ -158,7 +158,7 @@ class Line:
         """What the next round is for, in the unit of the triangles."""
         half, _ = self.uncertainty
         wanted = self.level.precision or (half if np.isfinite(half) else self.level.span[0]) / 2
-        return float(wanted / self.level.span[0])
+        return float(SURE * wanted / self.level.span[0])
 
     @property
     def settled(self) -> bool:
@@ -200,7 +200,7 @@ class Line:
         counts = np.arange(max(repeats, FEWEST), most + 1)
         if not np.isfinite(now) or not len(counts):
             return min(FEWEST, most)
-        enough = counts[now * _width(counts) / _width(repeats) <= SURE * half]
+        enough = counts[now * _width(counts) / _width(repeats) <= half]
         return int(enough[0] if len(enough) else most)
 
     def _repeats_around(self, point: Point) -> int:
