@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
-import functools
-import operator
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from hydra.core.override_parser.types import Override
 from hydra.errors import CompactHydraException, ConfigCompositionException
@@ -18,7 +14,7 @@ from hydra.plugins.launcher import Launcher
 
 from sweeps.files import read_json, write_json
 from sweeps.launcher import PackLauncher
-from sweeps.plan import Composer
+from sweeps.points import PointJobs, require, spanned
 from sweeps.submission import STATE_FOLDER
 from sweeps.sweeper import GridSweeper
 
@@ -83,14 +79,14 @@ class BoundarySweeper(GridSweeper):
         plan: bool = False,
     ) -> None:
         super().__init__(job, params, plan)
-        _require("coordinates", list(coordinates), len(set(coordinates)) == 2, "two different keys")
+        require("coordinates", list(coordinates), len(set(coordinates)) == 2, "two different keys")
         fine = len(start) == 2 and min(start) >= 2
-        _require("start", list(start), fine, "how many points along each coordinate, 2 or more: [5,5], say")
-        _require("round", round, round is None or round >= 1, "an integer, 1 or above, or null")
-        _require("precision", precision, precision is None or precision > 0, "a number above 0, or null")
-        _require("points", points, points >= 4, "4 or above, as the corners of the rectangle are among them")
-        _require("repeats", repeats, repeats >= 1, "an integer, 1 or above")
-        _require("minutes", minutes, minutes is None or minutes > 0, "a number above 0, or null")
+        require("start", list(start), fine, "how many points along each coordinate, 2 or more: [5,5], say")
+        require("round", round, round is None or round >= 1, "an integer, 1 or above, or null")
+        require("precision", precision, precision is None or precision > 0, "a number above 0, or null")
+        require("points", points, points >= 4, "4 or above, as the corners of the rectangle are among them")
+        require("repeats", repeats, repeats >= 1, "an integer, 1 or above")
+        require("minutes", minutes, minutes is None or minutes > 0, "a number above 0, or null")
         self._observe, self._column, self._coordinates = _function(observe), column, tuple(coordinates)
         self._level, self._precision, self._repeats = float(level), precision, repeats if repeated else 1
         self._start, self._start_from, self._size = tuple(start), start_from, round
@@ -108,7 +104,7 @@ class BoundarySweeper(GridSweeper):
         parsed = list({each.get_key_element(): each for each in self._parsed(arguments)}.values())
         level, launcher = self._rectangle(parsed), self._launcher()
         _refuse_detached(launcher)
-        jobs = _Jobs.of(self._composer, parsed, self._coordinates, self._repeated)
+        jobs = PointJobs.of(self._composer, parsed, self._coordinates, self._repeated)
         corners = dict.fromkeys(level.grid(2, 2), len(jobs.repeats))
         folder = self._planned(jobs.lines(corners), parsed)[0].folder
         self._known(folder)  # raises if it does not know the column
@@ -148,19 +144,21 @@ class BoundarySweeper(GridSweeper):
                 f"{several[0]} takes several values: hydra/sweeper=boundary refines one plane at a time; give the "
                 "command once for each value, each in a folder of its own: hydra.sweep.dir=.."
             )
-        x, y = (_range(key, given.get(key)) for key in self._coordinates)
+        x, y = (spanned(key, given.get(key)) for key in self._coordinates)
         return Level((x, y), self._level, self._precision, self._repeats)
 
     def _first(self, level: Level) -> list[Point]:
         """Return the points of the first round."""
         if self._start_from is None:
-            return level.grid(*self._start)
+            first = level.grid(*self._start)
+            require("points", self._points, len(first) <= self._points, f"the start has {len(first)} alone")
+            return first
         known = self._known(Path(self._start_from))
         crossed = level.line(known) is not None
         what = (
             f"a sweep in whose points {self._column} crosses {self._level:g} within the rectangle ({len(known)} points)"
         )
-        _require("start_from", self._start_from, crossed, what)
+        require("start_from", self._start_from, crossed, what)
         return level.around(known)
 
     def _known(self, folder: Path) -> dict[Point, Observed]:
@@ -227,47 +225,6 @@ class BoundarySweeper(GridSweeper):
         return f"hydra.sweeper.repeats = {self._repeats} are spent where they are needed; more go on from here"
 
 
-@dataclass(frozen=True)
-class _Jobs:
-    """The overrides that make a job of a point."""
-
-    fixed: Sequence[str]
-    coordinates: Sequence[str]
-    repeated: str | None
-    repeats: Sequence[int] = field(default=())  # the list that grows, as the command has it
-
-    @classmethod
-    def of(
-        cls, composer: Composer, parsed: Sequence[Override], coordinates: Sequence[str], repeated: str | None
-    ) -> _Jobs:
-        lines = {each.get_key_element(): each.input_line or "" for each in parsed}
-        fixed = [line for key, line in lines.items() if key not in (*coordinates, repeated)]
-        if repeated is None:
-            return cls(fixed, coordinates, None)
-        own = [lines[repeated]] if repeated in lines else []
-        repeats: Any = composer.compose([*fixed, *own]).config
-        with contextlib.suppress(KeyError, TypeError):
-            repeats = functools.reduce(operator.getitem, repeated.split("."), repeats)
-        fine = isinstance(repeats, list) and bool(repeats) and all(isinstance(each, int) for each in repeats)
-        _require("repeated", repeated, fine, "the key of a list of integers that grows, such as seeds, or null")
-        return cls(fixed, coordinates, repeated, list(repeats))
-
-    def lines(self, asked: Asked) -> list[list[str]]:
-        """Return the overrides of each job."""
-        return [[*self._place(point), *self.fixed, *self._repeats(count)] for point, count in asked.items()]
-
-    def _place(self, point: Point) -> list[str]:
-        return [f"{key}={value!r}" for key, value in zip(self.coordinates, point, strict=True)]
-
-    def _repeats(self, count: int) -> list[str]:
-        """Return the list with so many repeats: those of the command first, then numbers that are not among them."""
-        if self.repeated is None:
-            return []
-        after = max(self.repeats) + 1
-        grown = [*self.repeats, *range(after, after + count)][: max(count, len(self.repeats))]
-        return [f"{self.repeated}=[{','.join(map(str, grown))}]"]
-
-
 def _function(path: str) -> Callable[[Path, str], pd.DataFrame]:
     module, _, name = path.rpartition(".")
     try:
@@ -278,11 +235,6 @@ def _function(path: str) -> Callable[[Path, str], pd.DataFrame]:
         ) from error
 
 
-def _require(key: str, value: object, fine: bool, allowed: str) -> None:
-    if not fine:
-        raise ConfigCompositionException(f"hydra.sweeper.{key} = {value!r} is not allowed: {allowed}")
-
-
 def _refuse_detached(launcher: Launcher) -> None:
     if isinstance(launcher, PackLauncher) and launcher.site.detach:
         raise ConfigCompositionException(
@@ -290,27 +242,6 @@ def _refuse_detached(launcher: Launcher) -> None:
             "the one before. Leave this command running, in tmux, by nohup or as a small job of its own; if it is "
             "killed, the same command again goes on where it was"
         )
-
-
-def _range(key: str, override: Override | None) -> tuple[float, float]:
-    """Return the range of a coordinate's values."""
-    ends: list[Any] = []
-    if override is not None and override.is_interval_sweep():
-        interval: Any = override.value()
-        ends = [interval.start, interval.end]
-    elif override is not None and override.is_sweep_override():
-        ends = list(override.sweep_iterator())
-    try:
-        low, high = min(map(float, ends)), max(map(float, ends))
-        fine = low < high
-    except ValueError:
-        fine = False
-    if not fine:
-        raise ConfigCompositionException(
-            f"{key} = {override.get_value_string() if override else 'not given'} is not allowed with "
-            f"hydra/sweeper=boundary: a range, {key}='interval(0.6,1.4)' say, or the numbers of a grid, which it spans"
-        )
-    return low, high
 
 
 def _read(state: Path) -> Asked:

@@ -164,6 +164,7 @@ def test_a_plan_launches_nothing(app):
         (["hydra.sweeper.start=[1,5]"], r"hydra.sweeper.start = \[1, 5\] is not allowed: how many points"),
         (["hydra.sweeper.precision=0"], "hydra.sweeper.precision = 0 is not allowed: a number above 0, or null"),
         (["hydra.sweeper.points=3"], "hydra.sweeper.points = 3 is not allowed: 4 or above"),
+        (["hydra.sweeper.points=24"], "hydra.sweeper.points = 24 is not allowed: the start has 25 alone"),
         (["hydra.sweeper.round=0"], "hydra.sweeper.round = 0 is not allowed: an integer, 1 or above, or null"),
         (["hydra.sweeper.repeats=0"], "hydra.sweeper.repeats = 0 is not allowed: an integer, 1 or above"),
         (["hydra.sweeper.minutes=0"], "hydra.sweeper.minutes = 0 is not allowed: a number above 0, or null"),
