@@ -33,9 +33,9 @@ NOISE, INTERPOLATION = 0.8**0.5, 0.2**0.5
 FINEST = 1e-4
 """Points are rounded to the decimal place at this part of the rectangle's sides, or the next below."""
 
-FEWEST = 6
-"""Repeats from which on an interval is believed to be as narrow as it says: to stop at those that happen to be narrow
-makes the intervals of 4 repeats cover less than they state, those of 6 hardly."""
+FEWEST = 8
+"""Repeats from which on an interval is believed to be as narrow as it says: who stops at those that happen to be narrow
+covers 85 % instead of 90 with 4 repeats at least, 88 % with 8."""
 
 SURE = 0.9
 """A round is for this part of the precision, lest the interval of the whole line, which is made otherwise, is wider."""
