@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -21,18 +22,24 @@ PLACE = [*POINT, "width"]
 
 
 def collapse(runs: pd.DataFrame, block: str) -> pd.DataFrame:
-    """Return the table of `collapse.csv`: log RD by other numbers of neurons against the largest one, by Welch's test.
+    """Return the table of `collapse.csv`: log RD by other numbers of neurons against the largest, by Welch's test.
 
-    A row for each plane point, width and other number: `difference` of the means over seeds, its standard `error`,
-    z = difference / error, `p` by Student's t, and whether it `fails`: p below `ALPHA` over the number of all rows
-    (Bonferroni). Rungs that a number of neurons did not climb are left out; z needs two seeds.
+    The largest is that of the plane point, which may have been given more neurons than others. A row for each plane
+    point, width and other number: `difference` of the means over seeds, its standard `error`, z = difference / error,
+    `p` by Student's t, and whether it `fails`: p below `ALPHA` over the number of all rows (Bonferroni). Rungs that a
+    number of neurons did not climb are left out; z needs two seeds.
     """
     logs = _logs(runs, block)
+    of_point = runs.assign(most=runs.groupby(POINT)["neurons"].transform("max"))
+    most = of_point.groupby(PLACE)["most"].first().reindex(logs.index)
     counts = sorted(set(logs.columns.get_level_values("neurons")), reverse=True)
-    found = [_compared(*_pair(logs, counts[0], count)).assign(neurons=count, against=counts[0]) for count in counts[1:]]
-    if not found:
+    found = [
+        _compared(*_pair(logs[most == against], against, count)).assign(neurons=count, against=against)
+        for against, count in combinations(counts, 2)
+    ]
+    if not any(map(len, found)):
         return pd.DataFrame(columns=[*PLACE, "neurons", "against", "difference", "error", "z", "p", "fails"])
-    table = pd.concat(found).reset_index()
+    table = pd.concat([each for each in found if len(each)]).reset_index()
     table["fails"] = table["p"] < ALPHA / max(table["p"].notna().sum(), 1)
     return table[[*PLACE, "neurons", "against", "difference", "error", "z", "p", "fails"]]
 
@@ -48,13 +55,14 @@ def verdicts(runs: pd.DataFrame, table: pd.DataFrame, block: str, level: float) 
     """Return a row for each other number of neurons: what the tests say together.
 
     All places of a seed share its draw, so their z are not independent. `difference` is therefore that of the seeds'
-    means over all places where both are known, with the Welch interval `low`, `high`. The verdict is "fails" if its
-    p is below `ALPHA` or a single test fails, else "holds"; "untested" with one seed.
+    means over all places that all of them have, with the Welch interval `low`, `high`. The verdict is "fails" if its
+    p is below `ALPHA` or a single test fails, else "holds"; "untested" with one seed or without such a place.
     """
     logs, found = _logs(runs, block), []
     for (count, against), tests in table.groupby(["neurons", "against"], sort=False):
-        means = logs[[against, count]].dropna().mean().to_frame().T
-        together = _compared(*_pair(means, against, count))
+        places = pd.MultiIndex.from_frame(tests[PLACE])
+        means = logs.loc[places, [against, count]].dropna().mean().to_frame().T
+        together = _compared(*_pair(means, against, count)).reindex([0])
         difference, error, dof, p = together[["difference", "error", "dof", "p"]].to_numpy(float)[0]
         half = special.stdtrit(dof, (1 + level) / 2) * error
         z = tests["z"].dropna()

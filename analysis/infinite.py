@@ -23,7 +23,7 @@ class Infinite:
     """The results of the virtual widths of a setting.
 
     Attributes:
-        runs: The runs by the largest number of neurons, which are measured.
+        runs: The runs by the largest number of neurons of each plane point, which are measured.
         tests: The runs by the other numbers.
         first: The exponents between the first two rungs, as `analysis.exponents.Exponents` gives them.
         first_boundary: Their zeros along each row.
@@ -53,9 +53,13 @@ def main_runs(runs: pd.DataFrame) -> pd.DataFrame:
 
 
 def measured_runs(virtual: pd.DataFrame) -> pd.DataFrame:
-    """Return the runs by the largest number of neurons."""
-    found: pd.DataFrame = virtual[virtual["neurons"] == virtual["neurons"].max()]
-    return found.reset_index(drop=True)
+    """Return the runs by the largest number of neurons of their plane point."""
+    return virtual[_measured(virtual)].reset_index(drop=True)
+
+
+def _measured(virtual: pd.DataFrame) -> pd.Series[bool]:
+    most: pd.Series[int] = virtual.groupby(POINT)["neurons"].transform("max")
+    return virtual["neurons"] == most
 
 
 def infinite_width(virtual: pd.DataFrame, interval: Interval) -> Infinite:
@@ -69,7 +73,7 @@ def infinite_width(virtual: pd.DataFrame, interval: Interval) -> Infinite:
     first = runs[runs["width"].isin(rungs)]
     return Infinite(
         runs=runs,
-        tests=virtual[virtual["neurons"] != virtual["neurons"].max()].reset_index(drop=True),
+        tests=virtual[~_measured(virtual)].reset_index(drop=True),
         first=Exponents(interval)(first),
         first_boundary=boundary(ladder.last_slopes(ladder.rung_slopes(first, block))),
         exponents=_exponents(runs, compared, interval, block),

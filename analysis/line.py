@@ -10,7 +10,7 @@ from scipy.spatial import Delaunay
 
 from analysis.intervals import Interval
 
-__all__ = ["extends", "level_line", "local_zero", "scattered"]
+__all__ = ["fills", "level_line", "local_zero", "scattered"]
 
 ALONG = 81
 """Values of gamma at which a crossing is looked for, and then once more between two of these."""
@@ -18,17 +18,25 @@ ALONG = 81
 STEP = 1e-3
 """Of the difference quotient dS/dgamma, in units of the points' range of gamma."""
 
+FLAT = 1e-6
+"""Points whose extent in one direction is less than this part of that in the other lie on a straight line."""
+
 Values = NDArray[np.float64]
 
 
-def extends(plain: pd.DataFrame) -> bool:
-    """Whether plain plane points differ in gamma and in gamma'."""
-    return plain["gamma"].nunique() >= 2 and plain["gamma_prime"].nunique() >= 2
+def fills(plain: pd.DataFrame) -> bool:
+    """Whether plain plane points fill half of the grid of their coordinates, at least 2 x 2."""
+    columns, rows = plain["gamma"].nunique(), plain["gamma_prime"].nunique()
+    return min(columns, rows) >= 2 and len(plain) >= columns * rows / 2
 
 
 def scattered(plain: pd.DataFrame) -> bool:
-    """Whether plain plane points fill less than half of the grid of their coordinates: rows tell little of them."""
-    return extends(plain) and len(plain) < plain["gamma"].nunique() * plain["gamma_prime"].nunique() / 2
+    """Whether plain plane points extend in two directions but are no grid: rows tell little of them."""
+    places = plain[["gamma", "gamma_prime"]].to_numpy(np.float64)
+    if len(places) < 3 or fills(plain) or not np.ptp(places, axis=0).all():
+        return False
+    long, across = np.linalg.svd((places - places.mean(axis=0)) / np.ptp(places, axis=0), compute_uv=False)
+    return bool(across > FLAT * long)
 
 
 def level_line(slopes: pd.DataFrame, rows: Values, interval: Interval) -> pd.DataFrame:

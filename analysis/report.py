@@ -132,9 +132,10 @@ def _infinite(found: Infinite, block: str) -> list[RenderableType]:
     exponents = found.exponents
     settled = f"settled at {exponents['settled'].sum()} of {len(exponents)} points"
     known = exponents.dropna(subset=f"S_{block}")
+    neurons = " or ".join(str(count) for count in sorted(found.runs["neurons"].unique(), reverse=True))
     top = f", by ladders up to m = {known['width_high'].max():g}" if len(known) else ""
     parts: list[RenderableType] = [
-        f"Infinite width{top}, {found.runs['neurons'].max()} neurons: S_{block} has {settled}",
+        f"Infinite width{top}, {neurons} neurons: S_{block} has {settled}",
         "",
         _regime_table(exponents, "Regimes at infinite width (points)"),
         *_agreement(exponents, "undetermined: the interval contains 0, and S has not settled."),
@@ -160,7 +161,8 @@ def _approach(zero_line: pd.DataFrame, block: str) -> Table:
 def _verdict(row: pd.Series[Any], block: str) -> str:
     pair = f"Collapse, {row['neurons']} against {row['against']} neurons"
     if row["verdict"] == "untested":
-        return f"{pair}: mean difference of log RD_{block} {row['difference']:+.4f}; a test needs two seeds"
+        known = f"mean difference of log RD_{block} {row['difference']:+.4f}; "
+        return f"{pair}: {'' if pd.isna(row['difference']) else known}a test needs two seeds, at the same places"
     return (
         f"{pair}: {row['verdict']}; mean difference of log RD_{block} {row['difference']:+.4f} "
         f"[{row['low']:.4f}, {row['high']:.4f}], {row['tests']} tests, rms z {row['rms_z']:.2f}, "

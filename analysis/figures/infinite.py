@@ -147,14 +147,14 @@ def collapse(
 
 def _curves(ax: Axes, runs: pd.DataFrame, tests: pd.DataFrame, block: str) -> None:
     """Draw RD of some plane points against the width: a line by the largest number, marks by the others."""
-    column, most = f"rd_{block}", int(runs["neurons"].max())
+    column = f"rd_{block}"
     runs, tests = (climbed(each, [*POINT, "neurons"]) for each in (runs, tests))
     points = chosen_points(usable(runs, block).drop_duplicates(POINT).assign(**{f"S_{block}": 0.0}), block)
     shades = colormaps["cividis"](np.linspace(0, 0.9, len(points)))
     for colour, (_, point) in zip(shades, points.iterrows(), strict=True):
         name = rf"$\gamma = {point['gamma']:g}$, $\gamma' = {point['gamma_prime']:g}$"
         line = _means(runs, point, column)
-        ax.plot(line.index, line, color=colour, lw=2, label=f"{name}: {most} neurons")
+        ax.plot(line.index, line, color=colour, lw=2, label=f"{name}: {point['neurons']} neurons")
         for marker, (_, fewer) in zip("ods^v", tests.groupby("neurons"), strict=False):
             mark = _means(fewer, point, column)
             ax.plot(mark.index, mark, marker, color=colour, mec="black", mfc="none", ms=7)
@@ -178,7 +178,7 @@ def _ratios(ax: Axes, runs: pd.DataFrame, compared: pd.DataFrame, verdicts: pd.D
     table = compared.join(level, on=[*POINT, "width"]).sort_values(column)
     colours = colormaps["viridis"](np.linspace(0.2, 0.8, len(verdicts)))
     for colour, (_, verdict) in zip(colours, verdicts.iterrows(), strict=True):
-        rows = table[table["neurons"] == verdict["neurons"]]
+        rows = table[(table["neurons"] == verdict["neurons"]) & (table["against"] == verdict["against"])]
         ratio = np.exp(rows["difference"].to_numpy())
         ends = ratio * np.exp([[-2], [2]] * rows["error"].to_numpy())
         label = f"{verdict['neurons']} over {verdict['against']} neurons: the collapse {verdict['verdict']}"
@@ -189,6 +189,6 @@ def _ratios(ax: Axes, runs: pd.DataFrame, compared: pd.DataFrame, verdicts: pd.D
     if compared["fails"].any():
         ax.plot([], [], "x", ms=9, mew=2, color="#d1495b", label="differs by more than chance allows")
     ax.axhline(1, ls="--", color="black", lw=1.2)
-    rd, most = symbol(r"\mathrm{RD}", block), runs["neurons"].max()
+    rd, most = symbol(r"\mathrm{RD}", block), " or ".join(map(str, compared["against"].unique()))
     ax.set(xscale="log", xlabel=f"${rd}$ by {most} neurons", ylabel=f"${rd}$ by fewer neurons over ${rd}$ by {most}")
     ax.set_title("Their ratio at every plane point and width: 1 where the number does not matter", fontsize=11)

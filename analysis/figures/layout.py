@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from analysis.line import extends, scattered
+from analysis.line import fills
 
 __all__ = ["Cell", "Side", "cells", "edges", "grid_part", "line_coordinate"]
 
@@ -52,7 +52,7 @@ class Cell:
 def grid_part(frame: pd.DataFrame) -> pd.DataFrame:
     """Return the plain plane points if they form a grid, at least 2 x 2 and half filled; else no row."""
     plain = frame[frame["initialisation"] == "plane"]
-    return plain if extends(plain) and not scattered(plain) else plain.iloc[:0]
+    return plain if fills(plain) else plain.iloc[:0]
 
 
 def line_coordinate(frame: pd.DataFrame) -> str | None:

@@ -14,9 +14,12 @@ from torch import Tensor
 
 from condense.batched import Batched, shared
 from condense.data import Dataset
-from condense.networks.base import LinearStage, Run, Theta, column, norms, torch_stream
+from condense.networks.base import Gauge, LinearStage, Run, Stage, Theta, column, norms, torch_stream
 
 __all__ = ["Functional", "FunctionalStage", "UserNetwork"]
+
+ROUNDING = 8
+"""What rounding may do to a step of a block, in units of the machine's epsilon times the block."""
 
 
 class UserNetwork(Protocol):
@@ -160,6 +163,17 @@ class FunctionalStage(Batched, LinearStage):
     outputs: Tensor
     kernel: Tensor
     jacobians: tuple[Tensor, ...]
+
+    def correct(self, v: Tensor, predicted: Stage, v_p: Tensor) -> tuple[Stage, Gauge]:
+        """Return the stage at theta1 = theta - F v - F_p v_p, and its gauge, whose misses are those beyond rounding.
+
+        A block that the outputs do not depend on, such as a bias before a normalisation, moves by the rounding of its
+        gradient alone: no step is short enough for it.
+        """
+        stage, gauge = super().correct(v, predicted, v_p)
+        rounding = (ROUNDING * torch.finfo(size.dtype).eps * size for size in gauge.size)
+        misses = (miss.sub(noise).clamp(min=0) for miss, noise in zip(gauge.miss, rounding, strict=True))
+        return stage, gauge._replace(miss=tuple(misses))
 
     def pullback(self, v: Tensor) -> Theta:
         """Return F v = tau_l J_l^T v / (n kappa) for every block."""

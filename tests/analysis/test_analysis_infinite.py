@@ -201,6 +201,31 @@ def test_verdicts_tell_the_difference_with_its_interval():
     assert ((table["low"] < table["difference"]) & (table["difference"] < table["high"])).all()
 
 
+def test_seeds_that_have_no_place_in_common_are_untested():
+    """Each seed of the points is missing somewhere, so the means of the seeds are not over the same places."""
+    rows = [row for row in plane_rows(seeds=3) if row["seed"] != (1 if row["gamma"] < 1 else 2)]
+    [verdict] = found(rows).verdicts.to_dict("records")
+    assert verdict["verdict"] == "untested"
+    assert verdict["tests"] == 8 * len(RUNGS)
+    assert np.isnan(verdict["difference"])
+
+
+def test_points_that_were_given_more_neurons_are_measured_by_these_and_others_by_theirs(tmp_path):
+    more = ladder_rows(1.3, 0.0, neurons=(80_000,), bias=0.0)
+    analysis = analyse(written(tmp_path, plane_rows() + more))
+    infinite = analysis.infinite
+    assert len(infinite.exponents) == 8
+    measured = infinite.runs.groupby(["gamma", "gamma_prime"])["neurons"].agg(["min", "max"])
+    assert set(measured.loc[[(1.3, 0.0)]].to_numpy().ravel()) == {80_000}
+    assert set(measured.drop((1.3, 0.0)).to_numpy().ravel()) == {20_000}
+    tests = {key: len(rows) for key, rows in infinite.collapse.groupby(["against", "neurons"])}
+    rungs = len(RUNGS)
+    assert tests == {(80_000, 20_000): rungs, (80_000, 5000): rungs, (20_000, 5000): 7 * rungs}
+    assert infinite.verdicts["tests"].tolist() == [rungs, rungs, 7 * rungs]
+    assert "80000 or 20000 neurons: S_w has settled" in told(analysis)
+    assert len(write(analysis, tmp_path / "out"))
+
+
 def test_one_seed_gives_neither_interval_nor_test(tmp_path):
     analysis = analyse(written(tmp_path, plane_rows(seeds=1)))
     table = analysis.infinite.exponents

@@ -3,10 +3,14 @@
 import numpy as np
 import pandas as pd
 import pytest
+from synthetic_sweep import power_law_rows
 
 from analysis.boundary import COLUMNS, ROWS, Boundary
 from analysis.intervals import Interval
 from analysis.line import level_line, scattered
+from analysis.output import write
+from analysis.pipeline import analyse
+from condense import records
 
 ROW = np.array([-0.3, -0.05, 0.0, 0.2])
 
@@ -99,6 +103,16 @@ def test_scattered_points_are_those_that_fill_less_than_half_of_their_grid():
     assert not scattered(grid.iloc[1:])
     assert not scattered(grid[grid["gamma"] == 1.0])
     assert scattered(points(3).to_frame())
+
+
+def test_points_on_a_straight_line_have_no_triangles(tmp_path):
+    places = [(0.7, -0.3), (0.9, -0.1), (1.1, 0.1), (1.3, 0.3)]
+    assert not scattered(pd.DataFrame(places, columns=["gamma", "gamma_prime"]))
+    rows = [row for place in places for row in power_law_rows(*place)]
+    records.write(records.frame(rows), tmp_path / "sweep" / "job" / records.FILE)
+    found = analyse(tmp_path / "sweep")
+    assert found.boundary.empty
+    assert "phase_diagram.png" in {path.name for path in write(found, tmp_path / "out")}
 
 
 def test_the_boundary_of_scattered_points_is_their_line():

@@ -316,3 +316,26 @@ class TestEnds:
         for end in train(self.batch(run_at), parabola()).values():
             final = end.stage.relative_change()
             assert all(float(end.sup[block]) >= float(final[block]) for block in final)
+
+
+class Centred:
+    """ReLU of inputs less their mean over the data: a shift of them is without effect."""
+
+    scales = {"w": (0.5, -0.5), "shift": (0.0, 0.0), "a": (0.5, 0.5)}
+
+    def init(self, generator, m):
+        shapes = {"w": (m, 1), "shift": (m,), "a": (m,)}
+        return {name: torch.randn(shape, generator=generator, dtype=torch.float64) for name, shape in shapes.items()}
+
+    def forward(self, params, x):
+        z = x @ params["w"].T + params["shift"]
+        return torch.relu(z - z.mean(0)) @ params["a"]
+
+
+def test_a_block_that_moves_by_rounding_alone_does_not_hold_the_others_up():
+    data = np.array([[-1.0], [0.3], [0.7]]), np.array([1.0, 0.6, 1.4])
+    runs = simulate(1.0, 0.0, widths=[20], seeds=[0, 1], network=Centred(), data=data)
+    assert runs["converged"].all()
+    assert (runs["steps"] < 200).all()
+    assert (runs["rd_shift"] < 1e-12).all()
+    assert (runs["rd_w"] > 0.1).all()
