@@ -53,7 +53,7 @@ class Sizes:
     reference: tuple[int, int]  # rows and seeds
 
 
-FULL = Sizes(("experiment=luo2021_fig4",), 0.01, (9, 13), 16, (9, 64))
+FULL = Sizes(("experiment=luo2021_fig4",), 0.01, (9, 13), 16, (9, 192))
 QUICK = Sizes(("widths=[50,2000]", "seeds=[0,1,2]"), 0.1, (5, 9), 8, (3, 8))
 
 
