@@ -94,12 +94,12 @@ def test_repeats_are_as_many_as_make_the_interval_as_narrow_as_it_has_to_be():
     from scipy.special import stdtrit
 
     level = Level(BOUNDS, precision=0.02)
-    points = refined(level, half=0.028)
+    points = refined(level, half=0.023)
     repeats = max(level.line(points).more().values())
     assert FEWEST < repeats < 2 * FEWEST
     halves = {count: stdtrit(count - 1, 0.95) / count**0.5 for count in (FEWEST, repeats - 2, repeats)}
     enough, not_enough = (
-        known(points, 0.028 * halves[count] / halves[FEWEST], count) for count in (repeats, repeats - 2)
+        known(points, 0.023 * halves[count] / halves[FEWEST], count) for count in (repeats, repeats - 2)
     )
     assert level.line(enough).more() == {}
     assert level.line(not_enough).more()
