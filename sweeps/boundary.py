@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from importlib import import_module
@@ -79,14 +80,18 @@ class BoundarySweeper(GridSweeper):
         plan: bool = False,
     ) -> None:
         super().__init__(job, params, plan)
-        require("coordinates", list(coordinates), len(set(coordinates)) == 2, "two different keys")
-        fine = len(start) == 2 and min(start) >= 2
-        require("start", list(start), fine, "how many points along each coordinate, 2 or more: [5,5], say")
-        require("round", round, round is None or round >= 1, "an integer, 1 or above, or null")
-        require("precision", precision, precision is None or precision > 0, "a number above 0, or null")
-        require("points", points, points >= 4, "4 or above, as the corners of the rectangle are among them")
-        require("repeats", repeats, repeats >= 1, "an integer, 1 or above")
-        require("minutes", minutes, minutes is None or minutes > 0, "a number above 0, or null")
+        require("coordinates", coordinates, _several(coordinates) and len(set(coordinates)) == 2, "two different keys")
+        fine = _several(start) and len(start) == 2 and all(_whole(each, 2) for each in start)
+        require("start", start, fine, "how many points along each coordinate, 2 or more: [5,5], say")
+        require("column", column, isinstance(column, str), "the name of what is observed")
+        require("level", level, _number(level), "a number")
+        require("round", round, round is None or _whole(round, 1), "an integer, 1 or above, or null")
+        positive = precision is None or (_number(precision) and precision > 0)
+        require("precision", precision, positive, "a number above 0, or null")
+        require("points", points, _whole(points, 4), "4 or above, as the corners of the rectangle are among them")
+        require("repeats", repeats, _whole(repeats, 1), "an integer, 1 or above")
+        positive = minutes is None or (_number(minutes) and minutes > 0)
+        require("minutes", minutes, positive, "a number above 0, or null")
         self._observe, self._column, self._coordinates = _function(observe), column, tuple(coordinates)
         self._level, self._precision, self._repeats = float(level), precision, repeats if repeated else 1
         self._start, self._start_from, self._size = tuple(start), start_from, round
@@ -223,6 +228,18 @@ class BoundarySweeper(GridSweeper):
         if len(asked) >= self._points:
             return f"hydra.sweeper.points = {self._points} are spent; more go on from here"
         return f"hydra.sweeper.repeats = {self._repeats} are spent where they are needed; more go on from here"
+
+
+def _several(value: object) -> bool:
+    return isinstance(value, Sequence) and not isinstance(value, str)
+
+
+def _whole(value: object, least: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= least
+
+
+def _number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def _function(path: str) -> Callable[[Path, str], pd.DataFrame]:
