@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from importlib import import_module
@@ -79,14 +80,18 @@ class BoundarySweeper(GridSweeper):
         plan: bool = False,
     ) -> None:
         super().__init__(job, params, plan)
-        require("coordinates", list(coordinates), len(set(coordinates)) == 2, "two different keys")
-        fine = len(start) == 2 and min(start) >= 2
-        require("start", list(start), fine, "how many points along each coordinate, 2 or more: [5,5], say")
-        require("round", round, round is None or round >= 1, "an integer, 1 or above, or null")
-        require("precision", precision, precision is None or precision > 0, "a number above 0, or null")
-        require("points", points, points >= 4, "4 or above, as the corners of the rectangle are among them")
-        require("repeats", repeats, repeats >= 1, "an integer, 1 or above")
-        require("minutes", minutes, minutes is None or minutes > 0, "a number above 0, or null")
+        require("coordinates", coordinates, _several(coordinates) and len(set(coordinates)) == 2, "two different keys")
+        fine = _several(start) and len(start) == 2 and all(_whole(each, 2) for each in start)
+        require("start", start, fine, "how many points along each coordinate, 2 or more: [5,5], say")
+        require("column", column, isinstance(column, str), "the name of what is observed")
+        require("level", level, _number(level), "a number")
+        require("round", round, round is None or _whole(round, 1), "an integer, 1 or above, or null")
+        positive = precision is None or (_number(precision) and precision > 0)
+        require("precision", precision, positive, "a number above 0, or null")
+        require("points", points, _whole(points, 4), "4 or above, as the corners of the rectangle are among them")
+        require("repeats", repeats, _whole(repeats, 1), "an integer, 1 or above")
+        positive = minutes is None or (_number(minutes) and minutes > 0)
+        require("minutes", minutes, positive, "a number above 0, or null")
         self._observe, self._column, self._coordinates = _function(observe), column, tuple(coordinates)
         self._level, self._precision, self._repeats = float(level), precision, repeats if repeated else 1
         self._start, self._start_from, self._size = tuple(start), start_from, round
@@ -105,11 +110,14 @@ class BoundarySweeper(GridSweeper):
         level, launcher = self._rectangle(parsed), self._launcher()
         _refuse_detached(launcher)
         jobs = PointJobs.of(self._composer, parsed, self._coordinates, self._repeated)
-        corners = dict.fromkeys(level.grid(2, 2), len(jobs.repeats))
+        repeats = len(jobs.repeats) or 1
+        corners = dict.fromkeys(level.grid(2, 2), repeats)
         folder = self._planned(jobs.lines(corners), parsed)[0].folder
         self._known(folder)  # raises if it does not know the column
         state = folder / STATE_FOLDER / "boundary.json"
-        asked = _read(state) or dict.fromkeys(self._first(level), len(jobs.repeats))
+        asked = _read(state)
+        if not corners.keys() <= asked.keys():  # new, or another rectangle than before
+            asked |= {point: repeats for point in self._first(level) if point not in asked}
         if self._plan_only:
             self._tell_plan(self._planned(jobs.lines(asked), parsed)[0], launcher)
             self._print(f"then rounds of {self._round(launcher)} points, {self._points} points in all at most")
@@ -121,13 +129,14 @@ class BoundarySweeper(GridSweeper):
             with self._summed_up(sweep, if_whole=False):
                 self._launch(launcher, sweep, hydra)
             line = self._line(level, folder)
-            self._tell(line, asked)
-            further = {} if self._late(began) else self._further(line, asked, launcher)
+            here = {point: repeats for point, repeats in asked.items() if level.inside(point)}
+            self._tell(line, here)
+            further = {} if self._late(began) else self._further(line, here, launcher)
             if not further:
                 break
             asked |= further
         with self._summed_up(sweep):
-            self._print(self._why(line, asked, began))
+            self._print(self._why(line, here, began))
 
     def _rectangle(self, parsed: Sequence[Override]) -> Level:
         """Return the level in the rectangle that the command spans."""
@@ -207,12 +216,17 @@ class BoundarySweeper(GridSweeper):
         return launcher.site.filled(ROUND) if isinstance(launcher, PackLauncher) else ROUND
 
     def _tell(self, line: Line, asked: Asked) -> None:
-        x, y = line.uncertainty.at
-        where = f"{self._coordinates[0]}={x:.3g} {self._coordinates[1]}={y:.3g}"
+        half, where = line.uncertainty.half, self._where(line)
+        known = f"is known to {half:.2g} where it is known least, at" if half < math.inf else "has no interval yet at"
         self._print(
-            f"{len(asked)} points, {sum(asked.values())} repeats: the line {self._column} = {self._level:g} is known "
-            f"to {line.uncertainty.half:.2g} where it is known least, at {where}"
+            f"{len(asked)} points, {sum(asked.values())} repeats: the line {self._column} = {self._level:g} "
+            f"{known} {where}"
         )
+
+    def _where(self, line: Line) -> str:
+        """Return where the line is known least."""
+        x, y = line.uncertainty.at
+        return f"{self._coordinates[0]}={x:.3g} {self._coordinates[1]}={y:.3g}"
 
     def _why(self, line: Line, asked: Asked, began: float) -> str:
         """Say why it is over."""
@@ -222,7 +236,24 @@ class BoundarySweeper(GridSweeper):
             return f"hydra.sweeper.minutes = {self._minutes:g} are over; the same command again goes on"
         if len(asked) >= self._points:
             return f"hydra.sweeper.points = {self._points} are spent; more go on from here"
+        if line.uncertainty.half == math.inf:
+            return (
+                f"no interval at {self._where(line)}: of a point there fewer than two repeats count, and more are not "
+                "asked for"
+            )
         return f"hydra.sweeper.repeats = {self._repeats} are spent where they are needed; more go on from here"
+
+
+def _several(value: object) -> bool:
+    return isinstance(value, Sequence) and not isinstance(value, str)
+
+
+def _whole(value: object, least: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= least
+
+
+def _number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def _function(path: str) -> Callable[[Path, str], pd.DataFrame]:

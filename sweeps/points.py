@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import math
 import operator
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -40,8 +41,8 @@ def spanned(key: str, override: Override | None) -> tuple[float, float]:
         ends = list(override.sweep_iterator())
     try:
         low, high = min(map(float, ends)), max(map(float, ends))
-        fine = low < high
-    except ValueError:
+        fine = -math.inf < low < high < math.inf
+    except (TypeError, ValueError):
         fine = False
     if not fine:
         raise ConfigCompositionException(

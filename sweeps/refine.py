@@ -108,9 +108,14 @@ class Level:
         """Return what is known of the line; None while no triangle of the points is crossed by it."""
         known = {point: each for point, each in known.items() if self.inside(point)}
         values = [each.value for each in known.values() if np.isfinite(each.value)]
-        if len(known) < 3 or not values or min(values) >= self.level or max(values) < self.level:
+        if not values or min(values) >= self.level or max(values) < self.level or self._flat(list(known)):
             return None
         return Line(self, known)
+
+    def _flat(self, points: list[Point]) -> bool:
+        """Whether points lie on a straight line, and so have no triangles."""
+        places = np.array(points) / self.span
+        return bool(np.linalg.matrix_rank(places - places.mean(axis=0), tol=FINEST) < 2)
 
 
 @dataclass(frozen=True)

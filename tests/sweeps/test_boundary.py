@@ -98,6 +98,28 @@ def test_budgets_end_it(app):
     assert set(asked(out.parent / "few").values()) == {2}
 
 
+def test_another_rectangle_in_the_same_folder_has_a_start_of_its_own_and_a_budget_for_what_is_inside(app):
+    run, out = app
+    assert run(*RANGES, "hydra.sweeper.precision=0.3").returncode == 0
+    before = asked(out)
+    narrow = ("x=interval(0.9,1.2)", "y=interval(-0.1,0.3)")
+    done = run(*narrow, "hydra.sweeper.points=33", "hydra.sweeper.precision=0.001", "hydra.sweeper.repeats=2")
+    assert done.returncode == 0, done.stderr
+    assert "hydra.sweeper.points = 33 are spent" in done.stdout
+    new = asked(out).keys() - before.keys()
+    assert {(x, y) for x in (0.9, 1.2) for y in (-0.1, 0.3)} <= new
+    assert len({point for point in asked(out) if 0.9 <= point[0] <= 1.2 and -0.1 <= point[1] <= 0.3}) == 33
+
+
+def test_without_repeats_the_line_has_no_interval_and_says_so(app):
+    run, out = app
+    done = run(*RANGES, "hydra.sweeper.repeated=null", "repeats=[5]")
+    assert done.returncode == 0, done.stderr
+    assert "25 points, 25 repeats: the line height = 0 has no interval yet at x=" in done.stdout
+    assert re.search(r"no interval at x=\S+ y=\S+: of a point there fewer than two repeats count", done.stdout)
+    assert set(asked(out).values()) == {1}
+
+
 def test_a_grid_that_is_there_is_known_and_may_get_repeats(app):
     run, out = app
     grid = run("x=0.5,0.9,1.1,1.5,2.0", "y=-0.5,-0.2,0.0,0.2,0.5", sweeper="grid")
@@ -129,6 +151,9 @@ def test_a_start_from_another_sweep(app):
         in refused.stderr
     )
     assert not (out.parent / "other").exists()
+    assert run("x=0.5,0.9,1.5", "y=0.0", "hydra.sweep.dir=row", sweeper="grid").returncode == 0
+    refused = run(*RANGES, "hydra.sweeper.start_from=row", "hydra.sweep.dir=other")
+    assert "hydra.sweeper.start_from = 'row' is not allowed: a sweep in whose points height crosses 0" in refused.stderr
 
 
 def test_a_round_with_a_job_that_raises_says_so_and_goes_on_when_it_no_longer_does(app):
@@ -155,6 +180,8 @@ def test_a_plan_launches_nothing(app):
         (["x=1.0"], "x = 1.0 is not allowed with hydra/sweeper=boundary: a range, x='interval.0.6,1.4.' say"),
         (["x=interval(0,1)"], "y = not given is not allowed with hydra/sweeper=boundary: a range"),
         (["x=a,b", "y=0,1"], "x = a,b is not allowed with hydra/sweeper=boundary"),
+        (["x=null,1", "y=0,1"], "x = null,1 is not allowed with hydra/sweeper=boundary"),
+        (["x=interval(0,inf)", "y=0,1"], r"x = interval\(0,inf\) is not allowed with hydra/sweeper=boundary"),
         (["colour=red,blue"], "colour takes several values: hydra/sweeper=boundary refines one plane at a time"),
         (["hydra.launcher.detach=true"], "hydra.launcher.detach = True is not allowed .* goes on where it was"),
         (["hydra.sweeper.column=depth"], "column = 'depth' is not allowed: height"),
@@ -162,6 +189,12 @@ def test_a_plan_launches_nothing(app):
         (["hydra.sweeper.repeated=deep.words"], "hydra.sweeper.repeated = 'deep.words' is not allowed: the key"),
         (["hydra.sweeper.repeated=seeds"], "hydra.sweeper.repeated = 'seeds' is not allowed: the key of a list"),
         (["hydra.sweeper.start=[1,5]"], r"hydra.sweeper.start = \[1, 5\] is not allowed: how many points"),
+        (["hydra.sweeper.start=5"], "hydra.sweeper.start = 5 is not allowed: how many points"),
+        (["hydra.sweeper.column=null"], "hydra.sweeper.column = None is not allowed: the name of what is observed"),
+        (["hydra.sweeper.level=null"], "hydra.sweeper.level = None is not allowed: a number"),
+        (["hydra.sweeper.points=null"], "hydra.sweeper.points = None is not allowed: 4 or above"),
+        (["hydra.sweeper.repeats=2.5"], "hydra.sweeper.repeats = 2.5 is not allowed: an integer, 1 or above"),
+        (["hydra.sweeper.precision=fine"], "hydra.sweeper.precision = 'fine' is not allowed: a number above 0"),
         (["hydra.sweeper.precision=0"], "hydra.sweeper.precision = 0 is not allowed: a number above 0, or null"),
         (["hydra.sweeper.points=3"], "hydra.sweeper.points = 3 is not allowed: 4 or above"),
         (["hydra.sweeper.points=24"], "hydra.sweeper.points = 24 is not allowed: the start has 25 alone"),

@@ -138,6 +138,12 @@ def test_there_is_no_line_where_all_values_are_on_one_side(level):
     assert Level(BOUNDS, level).line(known(Level(BOUNDS).grid(4, 4))) is None
 
 
+def test_there_is_no_line_through_points_on_a_straight_one():
+    points = [(0.6, -0.4), (0.9, 0.0), (1.2, 0.4)]
+    assert Level(BOUNDS).line(known(points)) is None
+    assert Level(BOUNDS).line(known([*points, (1.5, 0.0)])) is not None
+
+
 def test_the_start_around_a_known_line_is_its_triangles_and_the_corners():
     level = Level(BOUNDS)
     grid = known(Level(BOUNDS).grid(9, 9)) | {(3.0, 0.0): Observed(1.0, 0.0, 3)}
