@@ -280,9 +280,10 @@ def _explained(failure: Failure, run: Wanted) -> Failure:
     if not _out_of_memory(failure.error):
         return failure
     needed = estimate.memory_gb(run.problem, run.neurons)
+    what = f"virtual.neurons = {run.neurons}" if run.sample.virtual else f"width {run.neurons}"
     message = (
-        f"width {run.neurons} does not fit into memory: a run needs about {needed:.1f} GB; "
-        "give it more memory, or leave this width out"
+        f"{what} does not fit into memory: a run needs about {needed:.1f} GB; give it more memory, or leave this "
+        f"{'number of neurons' if run.sample.virtual else 'width'} out"
     )
     error = MemoryError(message)
     error.__cause__ = failure.error

@@ -120,6 +120,19 @@ def test_a_run_without_memory_is_told_with_its_width_and_what_it_needs(batch, ba
     assert failures[3].text.strip().splitlines()[-1].startswith(f"MemoryError: {message}")
 
 
+def test_virtual_widths_without_memory_are_told_by_their_neurons(change_only, monkeypatch):
+    def raises(self, state):
+        raise MemoryError
+
+    monkeypatch.setattr(ExponentialFlow, "attempt", raises)
+    virtual = schema.Virtual(widths=[1e30], neurons=[20, 10])
+    problem = Problem.of(schema.Config(widths=[], virtual=virtual, seeds=[0], measure=change_only))
+    [run] = [Wanted(problem, *each) for each in problem.samples.items() if each[1].neurons == 20]
+    _, failures = rows_and_failures(Batch((run,)))
+    message = "virtual.neurons = 20 does not fit into memory: a run needs about 0.6 GB; give it more memory, or leave "
+    assert str(failures[0].error) == message + "this number of neurons out"
+
+
 def test_nothing_holds_the_memory_of_what_failed(batch, bad_seed):
     import gc
 
