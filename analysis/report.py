@@ -80,6 +80,9 @@ def _cautions(runs: pd.DataFrame) -> list[str]:
         found.append(f"the runs mix {len(commits)} commits of the code: {', '.join(name[:10] for name in commits)}")
     if dirty.any():
         found.append(f"{dirty.sum()} of {len(runs)} runs were made with uncommitted changes of the code")
+    widths = {tuple(sorted(each)) for each in runs.groupby(POINT)["width"].unique()}
+    if len(widths) > 1:
+        found.append(f"the points have {len(widths)} different lists of widths: their exponents differ by that")
     return found
 
 
@@ -147,7 +150,9 @@ def _infinite(found: Infinite, block: str) -> list[RenderableType]:
 
 def _approach(zero_line: pd.DataFrame, block: str) -> Table:
     """Return the zeros less the theory by rows and widths."""
-    off = zero_line.assign(off=zero_line["gamma"] - zero_line["gamma_theory"])
+    primes = zero_line["gamma_prime"].unique()
+    shown = zero_line[zero_line["gamma_prime"].isin(primes[:: max(1, len(primes) // MOST_ROWS)])]
+    off = shown.assign(off=shown["gamma"] - shown["gamma_theory"])
     shown = off.pivot_table("off", "gamma_prime", "width")
     title = f"Zero of S_{block} between neighbouring widths, less the theory, at the geometric mean of the two"
     table = Table(title=title, box=box.SIMPLE, title_justify="left")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +17,7 @@ from sweeps.files import read_json, write_json
 from sweeps.launcher import PackLauncher
 from sweeps.points import PointJobs, require, spanned
 from sweeps.submission import STATE_FOLDER
+from sweeps.sweep import DONE, Sweep
 from sweeps.sweeper import GridSweeper
 
 if TYPE_CHECKING:
@@ -41,7 +42,8 @@ class BoundarySweeper(GridSweeper):
     """Refines the plane of two keys around the line on which an observed value takes a level (see sweeps/refine.py).
 
     What is asked for is in the folder before it is launched, so the same command again goes on with the round that was
-    interrupted, and ends with the same points. Points that the folder holds from a grid are known points too.
+    interrupted, and ends with the same points. Points that the folder holds from a grid are known points too, if they
+    have all results that the command wants.
 
     Args:
         job, params, plan: as of a `GridSweeper`.
@@ -118,6 +120,10 @@ class BoundarySweeper(GridSweeper):
         asked = _read(state)
         if not corners.keys() <= asked.keys():  # new, or another rectangle than before
             asked |= {point: repeats for point in self._first(level) if point not in asked}
+        others = [point for point in self._known(folder) if level.inside(point) and point not in asked]
+        lacking: set[Point] = set()
+        if others:
+            lacking = self._lacking(others, self._planned(jobs.lines(dict.fromkeys(others, repeats)), parsed)[0])
         if self._plan_only:
             self._tell_plan(self._planned(jobs.lines(asked), parsed)[0], launcher)
             self._print(f"then rounds of {self._round(launcher)} points, {self._points} points in all at most")
@@ -128,7 +134,7 @@ class BoundarySweeper(GridSweeper):
             write_json(state, {"asked": [[*point, repeats] for point, repeats in asked.items()]})
             with self._summed_up(sweep, if_whole=False):
                 self._launch(launcher, sweep, hydra)
-            line = self._line(level, folder)
+            line = self._line(level, folder, lacking - asked.keys())
             here = {point: repeats for point, repeats in asked.items() if level.inside(point)}
             self._tell(line, here)
             further = {} if self._late(began) else self._further(line, here, launcher)
@@ -181,9 +187,14 @@ class BoundarySweeper(GridSweeper):
         rows = table[[*places, "value", "low", "high", "repeats"]].itertuples(index=False, name=None)
         return {(x, y): Observed(value, (high - low) / 2, int(n)) for x, y, value, low, high, n in rows}
 
-    def _line(self, level: Level, folder: Path) -> Line:
-        """Return what the folder tells of the line."""
-        known = {point: each for point, each in self._known(folder).items() if level.inside(point)}
+    def _lacking(self, points: Sequence[Point], sweep: Sweep) -> set[Point]:
+        """Return which points lack a result that their orders in a sweep want: other widths are another surface."""
+        states = {each.name: each.state for each in sweep.look()}
+        return {point for point, order in zip(points, sweep.orders, strict=True) if states[order.name] != DONE}
+
+    def _line(self, level: Level, folder: Path, but: Set[Point]) -> Line:
+        """Return what the folder tells of the line, but for some points."""
+        known = {at: each for at, each in self._known(folder).items() if level.inside(at) and at not in but}
         line = level.line(known)
         if line is not None:
             return line

@@ -62,7 +62,7 @@ class Config:
             if chosen is not None and not set(chosen) & set(known):
                 refuse(f"snapshots.{key}", chosen, f"null, or some of {key} = {known}")
         if self.virtual:
-            _check_virtual(self.virtual, self.init.antisymmetric, self.network.keep)
+            _check_virtual(self.virtual, self.init.antisymmetric, self.network.keep, self.dtype)
         if self.dtype not in ("float64", "float32"):
             refuse("dtype", self.dtype, "float64 or float32")
         if self.network.keep < 1:
@@ -85,13 +85,15 @@ class Config:
         return plain.build(cls, {**values, **groups})
 
 
-def _check_virtual(virtual: Virtual, antisymmetric: bool, keep: float) -> None:
-    """Refuse what depends on the number of neurons by more than a sampling error."""
+def _check_virtual(virtual: Virtual, antisymmetric: bool, keep: float, dtype: str) -> None:
+    """Refuse what depends on the number of neurons by more than a sampling error, or on numbers that vanish."""
     if not antisymmetric:
         allowed = "[] with init.antisymmetric=false, whose f(0) depends on the number of neurons"
         refuse("virtual.widths", virtual.widths, allowed)
     if keep < 1:
         refuse("virtual.widths", virtual.widths, "[] with dropout, whose noise depends on the number of neurons")
+    if dtype != "float64":
+        refuse("virtual.widths", virtual.widths, f"[] with dtype={dtype}, in which the squares of small changes vanish")
 
 
 def _check_dropout(keep: float, flow: Any) -> None:

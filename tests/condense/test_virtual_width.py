@@ -156,6 +156,10 @@ def test_what_is_no_width_or_number_of_neurons_is_refused(options, text):
             r"virtual.widths = \[1000.0\] is not allowed: \[\] with init.antisymmetric=false, whose f\(0\) depends on",
         ),
         (
+            {"dtype": "float32"},
+            r"virtual.widths = \[1000.0\] is not allowed: \[\] with dtype=float32, in which the squares of small",
+        ),
+        (
             {"network": schema.Network(keep=0.9), "flow": schema.Adam()},
             r"virtual.widths = \[1000.0\] is not allowed: \[\] with dropout, whose noise depends on the number of neu",
         ),

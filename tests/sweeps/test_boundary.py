@@ -135,6 +135,32 @@ def test_a_grid_that_is_there_is_known_and_may_get_repeats(app):
     assert len(held(out)) < 70
 
 
+def test_points_of_the_folder_that_lack_results_are_not_known(app):
+    """As after a grid of other widths: its points would be on another surface."""
+    run, out = app
+    assert run("x=0.5,2.0", "y=-0.5,-0.2,0.0,0.2,0.5", "repeats=[7]", sweeper="grid").returncode == 0
+    done = run(*RANGES, "hydra.sweeper.start=[3,3]", "hydra.sweeper.minutes=1e-6")
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"^9 points, 18 repeats: the line height = 0 is known", done.stdout, re.MULTILINE)
+    fewer = held(out)
+    assert fewer["x=0.5,y=-0.2"] == {"x=0.5,y=-0.2:7"}
+    whole = run(*RANGES, "hydra.sweeper.precision=0.3")
+    assert whole.returncode == 0, whole.stderr
+    assert held(out)["x=0.5,y=-0.2"] == fewer["x=0.5,y=-0.2"]
+
+
+def test_one_repeat_is_no_interval_so_repeats_come_before_points(app):
+    run, out = app
+    done = run(
+        *RANGES, "repeats=[3]", "hydra.sweeper.round=4", "hydra.sweeper.start=[9,9]", "hydra.sweeper.precision=0.3"
+    )
+    assert done.returncode == 0, done.stderr
+    assert "81 points, 81 repeats: the line height = 0 has no interval yet" in done.stdout
+    assert "known to hydra.sweeper.precision = 0.3 everywhere" in done.stdout
+    assert set(asked(out).values()) == {1, 8}
+    assert len(asked(out)) < 90
+
+
 def test_a_start_from_another_sweep(app):
     run, out = app
     assert run(*RANGES, "hydra.sweeper.precision=0.3", "hydra.sweep.dir=coarse", "colour=blue").returncode == 0
