@@ -47,10 +47,6 @@ SWEEPER = {
 }
 GRID = {"_target_": "hydra_plugins.condense_sweeps.GridSweeper", "job": "lines.Job"}
 
-ConfigStore.instance().store("config", Config)
-ConfigStore.instance().store("line", SWEEPER, "hydra/sweeper")
-ConfigStore.instance().store("grid", GRID, "hydra/sweeper")
-
 
 def height(x: float, y: float) -> float:
     """Zero at x = 1 + y^2."""
@@ -123,6 +119,10 @@ def main(config):
 
 
 if __name__ == "__main__":
+    # not at import: tests import this beside other apps, whose configs are in the same store
+    ConfigStore.instance().store("config", Config)
+    ConfigStore.instance().store("line", SWEEPER, "hydra/sweeper")
+    ConfigStore.instance().store("grid", GRID, "hydra/sweeper")
     os.environ["HYDRA_FULL_ERROR"] = "1"
     try:
         main()
