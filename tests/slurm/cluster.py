@@ -398,7 +398,8 @@ class Cluster:
     def node_up(self, node: str) -> None:
         """Bring a node back, and wait until Slurm would start jobs there."""
         self._start_node(node)
-        self.run("scontrol", "update", f"NodeName={node}", "State=RESUME")
+        # refused where its own word has brought it back already; that it is back is waited for
+        self.run("scontrol", "update", f"NodeName={node}", "State=RESUME", check=False)
         up = ("idle", "mixed", "allocated")
         self._wait(
             lambda: (
