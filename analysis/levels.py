@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.collect import POINT
-from analysis.exponents import blocks, seed_slopes
+from analysis.exponents import blocks, named, seed_slopes
 from analysis.intervals import Interval
 from condense import records
 
@@ -69,11 +69,7 @@ class LossExponents:
         """
         runs = _spanned(at_losses(curves, losses)).assign(converged=True)
         found = {block: self.interval(seed_slopes(runs, block, _SPAN)) for block in blocks(runs)}
-        named = {"value": "", "low": "_low", "high": "_high"}
-        tables = [
-            table[list(named)].astype(float).rename(columns={name: f"S_{block}{end}" for name, end in named.items()})
-            for block, table in found.items()
-        ]
+        tables = [named(table, block) for block, table in found.items()]
         if not tables:
             return pd.DataFrame(columns=_SPAN)
         return pd.concat(tables, axis=1).assign(level=self.interval.level).reset_index()

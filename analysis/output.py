@@ -72,7 +72,7 @@ def _infinite_tables(analysis: Analysis) -> dict[str, pd.DataFrame]:
     """Return the tables of virtual widths by the names of their files, empty ones where there are none."""
     found, none = analysis.infinite, pd.DataFrame()
     if found is None:
-        return dict.fromkeys(("infinite", "zero_line", "collapse"), none)
+        return dict.fromkeys(_INFINITE, none)
     return {"infinite": found.exponents, "zero_line": found.zero_line, "collapse": found.collapse}
 
 

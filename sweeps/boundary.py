@@ -115,12 +115,12 @@ class BoundarySweeper(GridSweeper):
         repeats = len(jobs.repeats) or 1
         corners = dict.fromkeys(level.grid(2, 2), repeats)
         folder = self._planned(jobs.lines(corners), parsed)[0].folder
-        self._known(folder)  # raises if it does not know the column
+        known = self._known(folder)  # raises if it does not know the column
         state = folder / STATE_FOLDER / "boundary.json"
         asked = _read(state)
         if not corners.keys() <= asked.keys():  # new, or another rectangle than before
             asked |= {point: repeats for point in self._first(level) if point not in asked}
-        others = [point for point in self._known(folder) if level.inside(point) and point not in asked]
+        others = [point for point in known if level.inside(point) and point not in asked]
         lacking: set[Point] = set()
         if others:
             lacking = self._lacking(others, self._planned(jobs.lines(dict.fromkeys(others, repeats)), parsed)[0])
