@@ -102,10 +102,12 @@ def _counts(runs: pd.DataFrame) -> pd.DataFrame:
     counts = pd.DataFrame({"runs": runs.groupby(POINT).size(), "converged": runs.groupby(POINT)["converged"].sum()})
     counts["clusters"] = wide["clusters"].median().astype(float)
     counts["clusters_capped"] = wide["clusters_capped"].any()
+    counts["clusters_exact"] = wide["clusters_exact"].all()
     counts[["seeds", "widths"]] = done.groupby(POINT)[["seed", "width"]].nunique()
-    counts = counts.fillna({"seeds": 0, "widths": 0, "clusters_capped": False})
-    counts = counts.astype({"seeds": int, "widths": int, "converged": int, "clusters_capped": bool})
-    return counts[["clusters", "clusters_capped", "seeds", "widths", "runs", "converged"]].join(_left(done))
+    counts = counts.fillna({"seeds": 0, "widths": 0, "clusters_capped": False, "clusters_exact": True})
+    flags = ["clusters_capped", "clusters_exact"]
+    counts = counts.astype({"seeds": int, "widths": int, "converged": int} | dict.fromkeys(flags, bool))
+    return counts[["clusters", *flags, "seeds", "widths", "runs", "converged"]].join(_left(done))
 
 
 def _left(done: pd.DataFrame) -> pd.DataFrame:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from condense.arcs import Arcs, Circle
 from condense.cones import Cones
+from condense.schema.measure import tried
 
 __all__ = ["Cover", "cover", "covers", "mean_abs_cosine"]
 
@@ -32,13 +33,15 @@ class Cover:
     """The centres of a cover in the order taken, and the share of the total amplitude that each added.
 
     A centre may lie at the rim of what it covers; `directions`, shape (d, centres), are the unit vectors along the
-    amplitude-weighted mean of the neurons that each centre added.
+    amplitude-weighted mean of the neurons that each centre added. `exact` says that every neuron was tried as a centre;
+    if not, there tend to be more centres than the rule takes.
     """
 
     centres: NDArray[np.int64]
     shares: Array
     directions: Array
     capped: bool
+    exact: bool
 
     def __len__(self) -> int:
         return len(self.centres)
@@ -61,7 +64,7 @@ def covers(
     threshold: float = 0.95,
     fraction: float = 0.99,
     most: int = 200,
-    candidates: int = 512,
+    candidates: int = 2**14,
     lines: Sequence[bool] = (False, True),
 ) -> list[Cover]:
     """Return the directions that cover `fraction` of the amplitude, and the lines; together they cost less.
@@ -72,25 +75,28 @@ def covers(
         threshold: a centre covers what has a cosine above this to it.
         fraction: the share of the total amplitude at which the cover is complete.
         most: stop at this many centres; the cover is then `capped`.
-        candidates: in more than two dimensions at most this many neurons at a time are tried as centres, spread
-            evenly over the cumulative amplitude not covered yet, so that no m x m matrix is formed; when they have
-            nothing left to cover, others are. In two dimensions every neuron is tried, by a sweep over angles.
+        candidates: in more than two dimensions all neurons are tried as centres if at most this many carry something;
+            the cover is then `exact`. Of more neurons as many are tried as keep the number of pairs, a bit each, but
+            512 if these are more, spread evenly over the cumulative amplitude not covered yet; when they have nothing
+            left to cover, others are. In two dimensions every neuron is tried, by a sweep over angles.
         lines: for each cover whether a direction and its opposite are taken for one.
     """
     total = float(amplitudes.sum())
     if total == 0:
-        return [Cover(np.empty(0, np.int64), np.empty(0), np.empty((len(directions), 0)), False) for _ in lines]
+        return [Cover(np.empty(0, np.int64), np.empty(0), np.empty((len(directions), 0)), False, True) for _ in lines]
     directions, weights = np.ascontiguousarray(directions), amplitudes / total
     cones: Iterable[Arcs | Cones]
     if len(directions) == 2:
-        circle = Circle.of(directions)
+        exact, circle = True, Circle.of(directions)
         cones = (circle.arcs(weights, threshold, each) for each in lines)
     else:
-        cones = Cones.several(directions, weights, threshold, candidates, lines)
-    return [_greedy(each, fraction, most) for each in cones]
+        count = int(np.count_nonzero(weights))
+        exact = count <= candidates
+        cones = Cones.several(directions, weights, threshold, tried(count, candidates), lines)
+    return [_greedy(each, fraction, most, exact) for each in cones]
 
 
-def _greedy(cones: Arcs | Cones, fraction: float, most: int) -> Cover:
+def _greedy(cones: Arcs | Cones, fraction: float, most: int, exact: bool) -> Cover:
     """Take the candidate of the largest gain, of near ties the first neuron, until enough is covered."""
     centres: list[int] = []
     shares: list[float] = []
@@ -113,6 +119,7 @@ def _greedy(cones: Arcs | Cones, fraction: float, most: int) -> Cover:
         np.array(shares),
         np.array(means).T,
         len(centres) == most and sum(shares) < fraction,
+        exact,
     )
 
 

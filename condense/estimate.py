@@ -13,6 +13,7 @@ from typing import Any
 
 from condense import schema
 from condense.problem import Problem
+from condense.schema.measure import tried
 
 __all__ = ["features", "memory_gb", "run_gb", "seconds"]
 
@@ -55,6 +56,8 @@ def seconds(problem: Problem, width: int) -> float:
     if problem.fused:
         step = 1e-3 + 3e-10 * (len(problem.data.y) + 2) ** 2 * neurons
     each = 2e-7 if dimension == 2 else 1.5e-6 + 4e-8 * dimension
+    if dimension > 2:
+        each *= tried(neurons, problem.config.measure.centres) / 512
     clusters = each * neurons if _counts_clusters(problem) else 0.0
     return 0.01 + 3e-8 * dimension * neurons + _steps(flow) * step + clusters
 
@@ -88,7 +91,8 @@ def _bytes(problem: Problem, width: int) -> float:
         return 12 * number * features(problem, width) + kernels
     neurons, dimension = problem.copies * width, _dimension(problem)
     step = BLOCKS[problem.config.flow.name] * number * (dimension + 1) * neurons
-    clusters = 8 * (4 * dimension + 26) * neurons if _counts_clusters(problem) else 0
+    pairs = tried(neurons, problem.config.measure.centres) * neurons if dimension > 2 else 0
+    clusters = 8 * (4 * dimension + 26) * neurons + pairs // 4 if _counts_clusters(problem) else 0
     masks = 2 * features(problem, width) if problem.config.network.keep < 1 else 0
     return max(step + kernels + masks, clusters)
 

@@ -155,6 +155,7 @@ def _row(after: _Neurons, initial: Cover, measure: Measure) -> dict[str, Any]:
         "clusters": len(final),
         "clusters_initial": len(initial),
         "clusters_capped": final.capped,
+        "clusters_exact": final.exact,
         "lines": len(lines),
         "two_direction_share": final.two_direction_share,
         "two_direction_share_initial": initial.two_direction_share,

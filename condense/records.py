@@ -78,6 +78,7 @@ COLUMNS: Mapping[str, str] = {
     "clusters": "Int64",
     "clusters_initial": "Int64",
     "clusters_capped": "boolean",
+    "clusters_exact": "boolean",
     "lines": "Int64",
     "two_direction_share": "float64",
     "two_direction_share_initial": "float64",

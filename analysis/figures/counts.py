@@ -24,8 +24,11 @@ def cluster_map(exponents: pd.DataFrame, block: str = "w", ax: Axes | None = Non
     if exponents["clusters"].isna().all():
         raise NothingToDrawError("no cluster count to draw: the runs did not measure it")
     capped = exponents["clusters_capped"]
+    bound = ~exponents["clusters_exact"] & ~capped
     note = "; ≥: the count stopped at its cap" if capped.any() else ""
-    return _count_map(exponents, clusters(exponents["clusters"]), block, ax, note, capped.map({True: "≥", False: ""}))
+    note += "; ≤: too many, as not every neuron was tried" if bound.any() else ""
+    prefix = capped.map({True: "≥", False: ""}).mask(bound, "≤")
+    return _count_map(exponents, clusters(exponents["clusters"]), block, ax, note, prefix)
 
 
 def effective_width_map(exponents: pd.DataFrame, block: str = "w", ax: Axes | None = None) -> Axes:

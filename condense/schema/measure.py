@@ -7,7 +7,15 @@ from dataclasses import dataclass, field
 from condense import registry
 from condense.schema.checks import refuse
 
-__all__ = ["Measure"]
+__all__ = ["Measure", "tried"]
+
+FEWEST = 512
+"""So many centres are tried however many neurons there are, unless fewer are asked for."""
+
+
+def tried(neurons: int, centres: int) -> int:
+    """Return how many neurons are tried as centres: all up to `centres`, else as keep the number of pairs."""
+    return neurons if neurons <= centres else max(min(centres, FEWEST), centres**2 // neurons)
 
 
 @dataclass
@@ -21,7 +29,7 @@ class Measure:
     threshold: float = 0.95
     fraction: float = 0.99
     clusters_max: int = 200
-    centres: int = 512
+    centres: int = 2**14
     reduction: float = 1e-3
     level: float = 0.9
 

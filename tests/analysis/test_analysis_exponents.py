@@ -47,7 +47,7 @@ def test_the_columns_are_those_of_the_contract(runs):
         *("initialisation", "gamma", "gamma_prime"),
         *("S_w", "S_w_low", "S_w_high", "S_a", "S_a_low", "S_a_high", "S_theta", "S_theta_low", "S_theta_high"),
         *("S_w_predicted", "S_a_predicted", "S_theta_predicted", "level", "method", "regime", "regime_predicted"),
-        *("clusters", "clusters_capped", "seeds", "widths", "runs", "converged"),
+        *("clusters", "clusters_capped", "clusters_exact", "seeds", "widths", "runs", "converged"),
     ]
 
 
@@ -159,6 +159,14 @@ def test_clusters_are_the_median_at_the_largest_width():
     found = only(Exponents()(records.frame(rows)))
     assert found["clusters"] == 3.0
     assert found["clusters_capped"]
+    assert found["clusters_exact"]
+
+
+def test_a_count_by_few_centres_at_the_largest_width_is_not_exact():
+    rows = power_law_rows(1.2, 0.0)
+    for row in rows:
+        row["clusters_exact"] = row["width"] != 4000 or row["seed"] != 1
+    assert not only(Exponents()(records.frame(rows)))["clusters_exact"]
 
 
 def test_the_order_of_the_rows_does_not_matter(runs, grid):
@@ -209,7 +217,7 @@ def test_ninety_per_cent_intervals_of_exponents_cover_in_85_to_95_per_cent(seeds
     noise = 2.2 / np.sqrt(width) * rng.standard_normal(width.size)
     changes = {f"rd_{block}": np.exp(slope * np.log(width) + noise) for block in ("w", "a", "theta")}
     runs = pd.DataFrame({"gamma": gamma, "gamma_prime": 0.0, "width": width, "seed": seed, **changes})
-    runs = runs.assign(initialisation="plane", converged=True, clusters=1.0, clusters_capped=False)
+    runs = runs.assign(initialisation="plane", converged=True, clusters=1.0, clusters_capped=False, clusters_exact=True)
     runs = runs.assign(effective_width=pd.NA, reduction_error=np.nan, neurons=1, antisymmetric=True)
     table = Exponents()(runs)
     assert len(table) == repetitions

@@ -136,6 +136,17 @@ def test_the_count_is_capped_and_says_so():
     assert found.capped
 
 
+def test_two_thousand_neurons_are_all_tried_by_default():
+    generator = np.random.default_rng(0)
+    directions = unit(np.repeat(np.eye(6), 300, axis=1) + 0.15 * generator.standard_normal((6, 1800)))
+    amplitudes = generator.uniform(0.1, 1, 1800)
+    found, few = cover(directions, amplitudes), cover(directions, amplitudes, candidates=64)
+    assert found.exact
+    assert found.centres.tolist() == greedy(directions, amplitudes, 0.95, 0.99, False)[0]
+    assert not few.exact
+    assert len(few) > len(found)
+
+
 def test_few_candidates_still_cover_every_neuron():
     directions, amplitudes = planted(784, 3, 2000, noise=0.05)
     found = cover(directions, amplitudes, candidates=20)

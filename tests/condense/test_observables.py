@@ -38,6 +38,7 @@ def test_clusters_are_counted_run_by_run_over_the_active_neurons(run_at, options
     assert columns["clusters_initial"][0] == columns["clusters_initial"][2]
     assert columns["two_direction_share_initial"][0] != columns["two_direction_share_initial"][1]
     assert not any(columns["clusters_capped"])
+    assert all(columns["clusters_exact"])
 
 
 def test_weights_that_overflowed_are_left_out(run_at):
