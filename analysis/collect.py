@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,18 +10,10 @@ import pyarrow as pa
 
 from condense import records
 
-__all__ = ["OUTPUT", "POINT", "Collection", "SweepError", "collect", "configured_level", "configured_losses"]
+__all__ = ["OUTPUT", "POINT", "Collection", "SweepError", "collect"]
 
 OUTPUT = "analysis"
 """The folder below a sweep that the analysis writes to, and never reads."""
-
-MANIFEST = "sweep.json"
-"""The file of a sweep folder that says which settings its runs share, where they differ from the defaults."""
-
-NOTE = "simulate.json"
-"""The same of a folder that `condense.simulate` wrote to."""
-
-LEVEL = 0.9
 
 POINT = ["initialisation", "gamma", "gamma_prime"]
 """The columns that tell plane points apart; a named initialisation can share its place with a plain point."""
@@ -64,26 +55,6 @@ def collect(folder: Path | str) -> Collection:
     runs = pd.concat(records.frames(tables), ignore_index=True)
     runs, notes = _unique(_rounded(runs))
     return Collection(runs, tuple(skipped), tuple(notes), tuple(file.parent for file in files))
-
-
-def configured_level(folder: Path | str) -> float:
-    """Return the level of intervals in the config of a sweep, 0.9 where it says nothing of it."""
-    manifest = Path(folder) / MANIFEST
-    try:
-        return float(json.loads(manifest.read_text())["settings"].get("measure.level", LEVEL))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return LEVEL
-
-
-def configured_losses(folder: Path | str) -> tuple[float, ...]:
-    """Return the shares of the first loss at which a sweep, or `condense.simulate`, was to look at its runs."""
-    for note, key in ((MANIFEST, "settings"), (NOTE, None)):
-        try:
-            noted = json.loads((Path(folder) / note).read_text())
-            return tuple(float(loss) for loss in (noted[key] if key else noted).get("snapshots.losses", ()))
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
-            continue
-    return ()
 
 
 def _files(folder: Path) -> list[Path]:

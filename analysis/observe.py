@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from analysis.collect import SweepError, collect, configured_level
+from analysis.collect import SweepError, collect
+from analysis.configured import configured_level
 from analysis.exponents import blocks, seed_slopes
 from analysis.infinite import main_runs
 from analysis.intervals import Interval

@@ -9,7 +9,8 @@ from pathlib import Path
 import pandas as pd
 
 from analysis.boundary import Boundary
-from analysis.collect import Collection, SweepError, collect, configured_level, configured_losses
+from analysis.collect import Collection, SweepError, collect
+from analysis.configured import configured_level, configured_losses
 from analysis.exponents import Exponents, LocalSlopes, blocks, seed_slopes
 from analysis.infinite import Infinite, infinite_width, main_runs
 from analysis.intervals import Interval

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 from synthetic_sweep import failed, power_law_rows
 
-from analysis.collect import SweepError, collect, configured_level
+from analysis.collect import SweepError, collect
 from condense import records
 
 
@@ -99,22 +99,6 @@ def test_places_that_differ_by_rounding_are_one(tmp_path):
     records.write(records.frame(power_law_rows(1.0, 0.3)), tmp_path / "a" / records.FILE)
     records.write(records.frame(power_law_rows(1.0, 0.1 + 0.2)), tmp_path / "b" / records.FILE)
     assert collect(tmp_path).runs["gamma_prime"].unique().tolist() == [0.3]
-
-
-@pytest.mark.parametrize(
-    ("content", "level"),
-    [
-        ('{"settings": {"measure.level": 0.95}, "swept": []}', 0.95),
-        ('{"settings": {}, "swept": []}', 0.9),
-        ("{", 0.9),
-        ("[]", 0.9),
-        (None, 0.9),
-    ],
-)
-def test_the_level_of_intervals_is_that_of_the_config(tmp_path, content, level):
-    if content is not None:
-        (tmp_path / "sweep.json").write_text(content)
-    assert configured_level(tmp_path) == level
 
 
 def test_files_of_other_columns_are_read_in_the_order_of_their_paths(tmp_path):

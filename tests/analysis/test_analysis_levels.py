@@ -11,7 +11,7 @@ from synthetic_sweep import power_law_rows
 import condense
 from analysis import figures
 from analysis.cli import main
-from analysis.collect import configured_losses
+from analysis.configured import configured_losses
 from analysis.exponents import Exponents
 from analysis.infinite import main_runs
 from analysis.levels import LossExponents, at_losses
@@ -123,7 +123,7 @@ def test_a_sweep_with_losses_has_the_table_and_the_figure(tmp_path, capsys):
     assert sorted(pd.read_csv(written)["loss"].unique()) == [0.01, 0.5]
     assert (tmp_path / "analysis" / "exponent_by_loss.png").stat().st_size > 10_000
     assert str(written) in capsys.readouterr().out
-    manifest.write_text("{}")
+    manifest.write_text(json.dumps({"settings": {}}))
     assert main([str(tmp_path)]) == 0
     assert not written.exists()
     assert not (tmp_path / "analysis" / "exponent_by_loss.png").exists()
