@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterable, Iterator
+import os
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import product
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike
 
 from condense import data as data_sets
 from condense import files, identity, records, registry, schema
@@ -29,7 +29,7 @@ DEFAULT = "the default"
 NOTE = "simulate.json"
 """What `simulate` notes in a folder of its own: all that its runs share."""
 
-Arrays = tuple[NDArray[np.float64], NDArray[np.float64]]
+Arrays = tuple[ArrayLike, ArrayLike] | list[ArrayLike] | Mapping[str, ArrayLike]
 
 
 def simulate(
@@ -43,7 +43,7 @@ def simulate(
     antisymmetric: bool | None = None,
     network: str | schema.Network | UserNetwork = "two_layer",
     activation: str = "relu",
-    data: str | schema.Data | Dataset | Arrays = "parabola",
+    data: str | os.PathLike[str] | schema.Data | Dataset | pd.DataFrame | Arrays = "parabola",
     flow: str | schema.Exponential | schema.Descent | schema.Adam = "exponential",
     measure: schema.Measure | None = None,
     snapshots: schema.Snapshots | None = None,
@@ -64,7 +64,8 @@ def simulate(
             otherwise.
         network: "two_layer", a `schema.Network`, or an object of yours with `scales`, `init` and `forward`.
         activation: of the two-layer network.
-        data: a known data set, the path of an .npz or .csv, arrays (x, y), or a `Dataset`.
+        data: a known data set, the path of a file (`condense.data.read_file`), arrays (x, y) or {"x": x, "y": y}, a
+            DataFrame with a column y and inputs in all others, or a `Dataset`.
         flow: "exponential", "descent", "adam", or one of `schema.Exponential`, `Descent`, `Adam` with its options.
         measure: the observables, and the rule that counts clusters.
         snapshots: moments at which runs are measured on their way too (`condense.records.curves` of what comes back),
@@ -84,9 +85,10 @@ def simulate(
     for name, (value, kind) in {**given, "virtual": (virtual, schema.Virtual)}.items():
         if value is not None and not isinstance(value, kind):
             raise ValueError(f"{name} = {value!r} is not allowed: a condense.schema.{kind.__name__}(...)")
+    chosen = data_sets.choice(data)
     config = {
         "network": _network_config(network, activation),
-        "data": _data_config(data),
+        "data": schema.Data() if isinstance(chosen, Dataset) else chosen,
         "flow": _flow_config(flow),
         "measure": measure or schema.Measure(),
         "snapshots": snapshots or schema.Snapshots(),
@@ -97,7 +99,7 @@ def simulate(
         "dtype": dtype,
         "compiled": compiled,
     }
-    dataset = _dataset(data) or data_sets.load(config["data"])  # type: ignore[arg-type]
+    dataset = chosen if isinstance(chosen, Dataset) else data_sets.load(chosen)
     user = None if isinstance(network, str | schema.Network) else network
     grid = product(_several(gamma), _several(gamma_prime))
     places = [schema.Plane(*place) for place in grid] if init is None else _several(init)
@@ -171,20 +173,6 @@ def _network_config(network: str | schema.Network | UserNetwork, activation: str
     if isinstance(network, str) and "." in network:
         return schema.Network(_target_=network)
     return schema.Network(name=network if isinstance(network, str) else "two_layer", activation=activation)
-
-
-def _data_config(data: str | schema.Data | Dataset | Arrays) -> schema.Data:
-    if isinstance(data, schema.Data):
-        return data
-    if isinstance(data, str) and data.endswith((".npz", ".csv")):
-        return schema.Data(path=data)
-    return schema.Data(name=data) if isinstance(data, str) else schema.Data()
-
-
-def _dataset(data: Any) -> Dataset | None:
-    if isinstance(data, Dataset):
-        return data
-    return Dataset(*data) if isinstance(data, tuple) else None
 
 
 def _flow_config(flow: str | schema.Flow) -> schema.Flow:

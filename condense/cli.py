@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
@@ -52,11 +53,12 @@ def config_folder() -> Path:
 
 
 def _run(config: DictConfig) -> None:
+    settings = HydraConfig.get()
     try:
-        job = Job(OmegaConf.to_container(config, resolve=True))  # type: ignore[arg-type]
+        with contextlib.chdir(settings.runtime.cwd):  # hydra.job.chdir has left it, and paths start from there
+            job = Job(OmegaConf.to_container(config, resolve=True))  # type: ignore[arg-type]
     except ValueError as error:
         raise ConfigCompositionException(str(error)) from error
-    settings = HydraConfig.get()
     folder = Path(settings.runtime.output_dir)
     table = job.run(folder)
     if settings.mode is hydra.types.RunMode.RUN:

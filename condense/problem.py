@@ -12,8 +12,8 @@ from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
+from condense import attainable, identity, registry, schema
 from condense import data as data_sets
-from condense import identity, registry, schema
 from condense.data import Dataset
 from condense.identity import Sample
 from condense.plane import Scales
@@ -55,6 +55,7 @@ class Problem:
                 f"virtual.widths = {config.virtual.widths} is not allowed: [] for deep networks and networks of your "
                 "own, of which it is not known how they depend on the width"
             )
+        attainable.check(config, data, two_layer=problem.user is None)
         problem._check_scales()
         problem._check_first_pass()
         return problem

@@ -92,6 +92,13 @@ def test_a_network_and_data_of_your_own(here):
     assert set(runs.data) == {"my.npz"}
 
 
+@pytest.mark.parametrize("sweep", [(), ("-m", "hydra/launcher=basic", "hydra/sweeper=basic", "hydra.sweep.dir=out")])
+def test_paths_start_where_the_command_was_typed(here, sweep):
+    done = condense(here, *sweep, "data.path=my.npz", "hydra.job.chdir=true", "flow.stop=1e-3", *SMALL)
+    assert done.returncode == 0, done.stderr
+    assert set(collected(here).data) == {"my.npz"}
+
+
 def test_a_sweep_is_resumed_and_added_to(here):
     command = ("-m", "init.gamma=0.8,1.2", "init.gamma_prime=0.0", *SMALL)
     first = condense(here, *command)

@@ -78,6 +78,7 @@ def test_settings_in_the_table_are_allowed(mine):
         "docs/conventions.md",
         "docs/slurm.md",
         "docs/condensation.md",
+        "docs/data.md",
         "docs/performance.md",
         "multirun/README.md",
     ],

@@ -50,7 +50,7 @@ class Network:
 
 @dataclass
 class Data:
-    """A data set by its name, or a user's .npz or .csv by its path; samples and seed draw the points."""
+    """A data set by its name, or a user's file by its path (docs/data.md); samples and seed draw the points."""
 
     name: str = "parabola"
     path: str | None = None

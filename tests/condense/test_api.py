@@ -59,7 +59,7 @@ def test_named_initialisations_keep_their_label_and_their_exact_scales():
 
 def test_a_run_that_cannot_reach_its_stop_is_a_row():
     contradiction = (np.array([[1.0], [1.0]]), np.array([1.0, -1.0]))
-    runs = condense.simulate(1.0, 0.0, widths=[20], seeds=[0, 1], data=contradiction)
+    runs = condense.simulate(1.0, 0.0, widths=[20], seeds=[0, 1], data=contradiction, flow=schema.Exponential(stop=0))
     assert not runs.converged.any()
     assert set(runs.status) == {"stalled"}
     assert runs.mse_final.to_numpy() == pytest.approx(1.0)
@@ -186,7 +186,8 @@ def test_several_initialisations_and_plain_starts():
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 def test_what_cannot_be_fitted_stalls_in_any_precision(dtype):
     contradiction = (np.array([[1.0], [1.0], [-1.0]]), np.array([1.0, -1.0, 0.5]))
-    runs = condense.simulate(1.0, 0.0, widths=20, seeds=0, data=contradiction, dtype=dtype)
+    flow = schema.Exponential(stop=0)
+    runs = condense.simulate(1.0, 0.0, widths=20, seeds=0, data=contradiction, flow=flow, dtype=dtype)
     assert runs.status[0] == "stalled"
     assert runs.steps[0] < 300
 

@@ -1,7 +1,12 @@
-import numpy as np
-import pytest
+import decimal
+from pathlib import Path
 
-from condense import data
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from condense import data, schema
 from condense.data import Dataset
 
 
@@ -44,9 +49,19 @@ def test_npz_and_csv_hold_the_same_data(tmp_path):
     assert (npz.name, csv.name) == ("my data.npz", "my.csv")
 
 
-def test_inputs_of_one_dimension_need_no_second_axis(tmp_path):
-    path = write_npz(tmp_path / "line.npz", x=np.arange(3.0), y=np.ones(3))
-    assert data.read_file(path).x.shape == (3, 1)
+def test_content_keeps_its_hash(tmp_path):
+    """Runs on disk are found by it."""
+    text = "a,b,y\n0.1,1e-7,True\n-2.345678901234567890,3,False\n\n 12345678901234567890, 4 ,True\n"
+    (tmp_path / "my.csv").write_text(text)
+    assert data.read_file(tmp_path / "my.csv").digest == "2b037a254065118e"
+    assert data.parabola().digest == "f6e7e3d29b5ba291"
+
+
+def test_one_dimension_may_have_a_second_axis_or_not(tmp_path):
+    path = write_npz(tmp_path / "line.npz", x=np.arange(3.0), y=np.ones((3, 1)))
+    line = data.read_file(path)
+    assert line.x.shape == (3, 1)
+    assert line.y.shape == (3,)
 
 
 @pytest.mark.parametrize(
@@ -59,8 +74,11 @@ def test_inputs_of_one_dimension_need_no_second_axis(tmp_path):
             "y has shape \\(2, 3\\); targets are scalars, one a row: shape \\(2,\\), so choose",
         ),
         ({**GOOD, "y": np.ones(3)}, "x has shape \\(2, 2\\) and y \\(3,\\); allowed are \\(n, d\\) and \\(n,\\)"),
-        ({**GOOD, "y": np.array([1, np.nan])}, "1 of 2 values of y are NaN or infinite"),
-        ({**GOOD, "x": np.full((2, 2), np.inf)}, "4 of 4 values of x are NaN or infinite"),
+        ({**GOOD, "y": np.array([1, np.nan])}, "1 of 2 values of y are NaN or infinite, the first is y\\[1\\] = nan"),
+        ({**GOOD, "x": np.array([[1, 2], [3, np.inf]])}, "1 of 4 .* the first is x\\[1, 1\\] = inf"),
+        ({**GOOD, "x": GOOD["x"] + 1j}, "x has values of type complex128; allowed are real numbers, x.real say"),
+        ({"x": np.array(1.0), "y": np.array(2.0)}, "x has shape \\(\\) and y \\(\\): one number is no data"),
+        ({**GOOD, "x": np.ones((2, 1, 1))}, "x has shape \\(2, 1, 1\\); allowed is \\(n, d\\): x.reshape"),
         ({"x": np.empty((0, 2)), "y": np.empty(0)}, "no rows, or no columns, to train on"),
         ({**GOOD, "y": np.zeros(2)}, "the target y is zero everywhere"),
         ({**GOOD, "y": np.array(["a", "b"])}, "a value is not a number"),
@@ -73,23 +91,59 @@ def test_bad_arrays_are_refused_by_name(tmp_path, arrays, message):
     assert "bad.npz" in str(error.value)
 
 
+FRAME = pd.DataFrame({"y": GOOD["y"], "a": GOOD["x"][:, 0], "b": GOOD["x"][:, 1]})
+
+
 @pytest.mark.parametrize(
-    ("name", "content", "message"),
+    "given",
     [
-        ("none.npz", None, "no such file \\(looked for /.*none.npz\\)"),
-        ("my.txt", "1 2", "the file must end in .npz \\(arrays x, y\\) or .csv \\(a column y\\)"),
-        ("half.npz", "PK", "not a readable .npz file"),
-        ("no_y.csv", "a,b\n1,2\n", "has the columns a, b; expected a header line with a column y"),
-        ("only_y.csv", "y\n1\n", "expected a header line with a column y and at least one input column"),
-        ("empty.csv", "", "not a readable .csv file"),
-        ("text.csv", "a,y\nfoo,1\n", "a value is not a number"),
-        ("rows.csv", "a,y\n", "no rows, or no columns, to train on"),
+        (GOOD["x"], GOOD["y"]),
+        [GOOD["x"].tolist(), list(GOOD["y"])],
+        GOOD,
+        {"x": torch.tensor(GOOD["x"], requires_grad=True), "y": torch.tensor(GOOD["y"]).bfloat16()[:, None]},
+        (GOOD["x"].astype(np.int8), [decimal.Decimal(1), -1]),
+        FRAME,
+        FRAME.convert_dtypes(),
+        (FRAME[["a", "b"]], FRAME.y),
+        Dataset(**GOOD),
     ],
 )
-def test_bad_files_are_refused_by_name(tmp_path, name, content, message):
-    path = tmp_path / name
-    if content is not None:
-        path.write_text(content)
-    with pytest.raises(ValueError, match=message) as error:
-        data.read_file(path)
-    assert name in str(error.value)
+def test_what_is_meant_by_an_argument(given):
+    assert data.choice(given).digest == Dataset(**GOOD).digest
+
+
+def test_texts_and_paths_are_names_or_files():
+    assert data.choice("digits") == schema.Data(name="digits")
+    assert data.choice("my.csv") == data.choice(Path("my.csv")) == schema.Data(path="my.csv")
+    assert data.choice("some/where") == schema.Data(path="some/where")
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (None, "data is None; allowed are the name of a data set, the path of a file, \\(x, y\\)"),
+        ([GOOD["x"]] * 3, "data is a list of length 3; allowed"),
+        (np.ones((3, 2)), "data is one array of shape \\(3, 2\\), of which it is not known what is the target"),
+        (torch.ones(3), "data is one array of shape \\(3,\\)"),
+        (b"my.npz", "data is of type bytes"),
+        ({"X": 1, "y": 2}, "data has the keys X, y; allowed are x"),
+        ((GOOD["x"], None), "x has shape \\(2, 2\\) and y \\(\\)"),
+        (([10**400, 1], [1, 2]), "arrays: x: a value is not a number \\(int too large"),
+        (([[1, 2], [3]], [1, 2]), "arrays: x is not an array of numbers"),
+        ((np.array(["2020", "2021"], "M8[Y]"), [1, 2]), "x has values of type datetime64.*allowed are real numbers"),
+        ((np.ma.masked_greater(GOOD["x"], 2), GOOD["y"]), "x has masked values"),
+        ((torch.tensor(GOOD["x"] + 1j), GOOD["y"]), "x has values of type complex128"),
+        ((FRAME.a, FRAME.y[::-1]), "data: x and y have different indices"),
+        (FRAME.rename(columns={"y": "t"}), "data: has the columns t, a, b; expected a column y"),
+        (FRAME.set_index("a"), "data: the index a has a name, and no index becomes an input"),
+        (FRAME[["a", "y", "y"]], "data: has the columns a, y, y: y repeats a name"),
+        (FRAME.reset_index(), "data: the column index seems to number the rows"),
+        (FRAME.assign(a=["1", "2"]), "data: the column a holds (str|object); allowed are real numbers"),
+        (FRAME.assign(a=pd.to_datetime(["2020", "2021"])), "data: the column a holds datetime64"),
+        (FRAME.assign(a=FRAME.a * 1j), "data: the column a holds complex128"),
+        (FRAME.replace(3.0, np.nan), "data: the column a is nan at index 1, and NaN or infinite in 1 of 2 rows"),
+    ],
+)
+def test_what_is_not_clear_is_refused(given, message):
+    with pytest.raises(ValueError, match=message):
+        data.choice(given)

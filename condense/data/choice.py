@@ -1,0 +1,100 @@
+"""Which data a user means: by name, by the path of a file, or as arrays."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from condense import registry, schema
+from condense.data.dataset import Dataset
+from condense.data.files import read_file
+
+__all__ = ["choice", "load"]
+
+ALLOWED = (
+    "the name of a data set, the path of a file, (x, y), {'x': x, 'y': y}, a DataFrame with a column y, a "
+    "condense.schema.Data(...) or a condense.data.Dataset(...)"
+)
+
+
+def choice(data: Any) -> schema.Data | Dataset:
+    """Return what an argument `data` stands for.
+
+    Texts with a dot or a slash in them are paths, others names. Of a DataFrame the column y is the target, every other
+    column an input, and the index is not used.
+
+    Raises:
+        ValueError: it is not clear what is meant.
+    """
+    if isinstance(data, schema.Data | Dataset):
+        return data
+    if isinstance(data, str) and not ("." in data or os.sep in data):
+        return schema.Data(name=data)
+    if isinstance(data, str | os.PathLike):
+        return schema.Data(path=os.fsdecode(data))
+    if isinstance(data, Mapping):
+        return _of_mapping(data)
+    if isinstance(data, tuple | list) and len(data) == 2:
+        return _pair(*data)
+    if hasattr(data, "iloc") and getattr(data, "ndim", 0) == 2:
+        from condense.data.columns import from_frame
+
+        return from_frame(data, "DataFrame", "data")
+    raise ValueError(f"data is {_described(data)}; allowed are {ALLOWED}")
+
+
+def _of_mapping(data: Mapping[Any, Any]) -> Dataset:
+    if set(data) != {"x", "y"}:
+        keys = ", ".join(map(str, data)) or "none"
+        raise ValueError(f"data has the keys {keys}; allowed are x, of shape (n, d), and y, of shape (n,)")
+    return _pair(data["x"], data["y"])
+
+
+def _pair(x: Any, y: Any) -> Dataset:
+    if hasattr(x, "iloc") and hasattr(y, "iloc") and not x.index.equals(y.index):
+        raise ValueError(
+            "data: x and y have different indices, and rows are taken in order; to_numpy() of both says so"
+        )
+    return Dataset(x, y)
+
+
+def _described(data: Any) -> str:
+    if isinstance(data, tuple | list):
+        return f"a {type(data).__name__} of length {len(data)}"
+    if hasattr(data, "shape"):
+        return f"one array of shape {tuple(data.shape)}, of which it is not known what is the target"
+    return f"{data!r:.80}" if data is None or isinstance(data, int | float) else f"of type {type(data).__name__}"
+
+
+def load(config: schema.Data) -> Dataset:
+    """Return the data set of a config: a user's file by its path, else a known data set by its name.
+
+    Relative paths start from the working directory. Jobs of one grid share one Dataset: a file is read again only if it
+    changed.
+    """
+    if config.path is None:
+        return _known(config.name, config.samples, config.seed)
+    path = os.path.expanduser(config.path)
+    try:
+        file = os.stat(path)
+        version = file.st_mtime_ns, file.st_size
+    except (OSError, ValueError):  # reading it tells why
+        version = None
+    return _read_once(Path(path).absolute(), version, config.path)
+
+
+@functools.lru_cache(maxsize=16)
+def _known(name: str, samples: int | None, seed: int) -> Dataset:
+    draw = registry.resolve("data", name, "data.name")
+    options = {"seed": seed} if samples is None else {"samples": samples, "seed": seed}
+    known = inspect.signature(draw).parameters
+    return draw(**{key: value for key, value in options.items() if key in known})  # type: ignore[no-any-return]
+
+
+@functools.lru_cache(maxsize=4)
+def _read_once(path: Path, version: tuple[int, int] | None, given: str) -> Dataset:
+    return read_file(given)

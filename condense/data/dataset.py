@@ -1,0 +1,104 @@
+"""A data set: inputs and targets as checked arrays of floats."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Array", "Dataset"]
+
+Array = NDArray[np.float64]
+
+READABLE = "biufOSU"
+"""Kinds of numpy's types that may hold real numbers: dates would become numbers too, complex ones lose a part."""
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Inputs x of shape (n, d) or (n,) and targets y of shape (n,) or (n, 1), with a name for tables.
+
+    They are anything that numpy or torch knows as an array of real numbers; kept are float64 of shape (n, d) and (n,).
+    `lines` are the lines of a text file that the rows come from.
+
+    Raises:
+        ValueError: no rows, other shapes, values that are no finite real numbers, or targets that are all zero.
+    """
+
+    x: Array
+    y: Array
+    name: str = "arrays"
+    lines: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        x, y = _floats(f"{self.name}: x", self.x), _floats(f"{self.name}: y", self.y)
+        object.__setattr__(self, "x", x[:, None] if x.ndim == 1 else x)
+        object.__setattr__(self, "y", y[:, 0] if y.ndim == 2 and y.shape[1] == 1 else y)
+        self._check()
+
+    def _check(self) -> None:
+        x, y, name = self.x, self.y, self.name
+        if x.ndim == 0 or y.ndim == 0:
+            raise ValueError(
+                f"{name}: x has shape {x.shape} and y {y.shape}: one number is no data; allowed are (n, d) and (n,)"
+            )
+        if y.ndim != 1:
+            raise ValueError(
+                f"{name}: y has shape {y.shape}; targets are scalars, one a row: shape ({len(x)},), "
+                "so choose one column, y[:, 0] say"
+            )
+        if x.ndim > 2:
+            raise ValueError(f"{name}: x has shape {x.shape}; allowed is (n, d): x.reshape(len(x), -1) say")
+        if len(x) != len(y):
+            raise ValueError(f"{name}: x has shape {x.shape} and y {y.shape}; allowed are (n, d) and (n,)")
+        if x.size == 0:
+            raise ValueError(f"{name}: x has shape {x.shape}: no rows, or no columns, to train on")
+        for label, values in (("x", x), ("y", y)):
+            bad = np.argwhere(~np.isfinite(values))
+            if len(bad):
+                first = f"{label}[{', '.join(map(str, bad[0]))}] = {values[tuple(bad[0])]}"
+                raise ValueError(
+                    f"{name}: {len(bad)} of {values.size} values of {label} are NaN or infinite, the first is {first}"
+                )
+        if not y.any():
+            raise ValueError(
+                f"{name}: the target y is zero everywhere: a network that starts at 0 has nothing to learn"
+            )
+
+    def place(self, row: int) -> str:
+        """Return where a row stands: "line 3" of a text file, else "x[1]"."""
+        return f"line {self.lines[row]}" if self.lines else f"x[{row}]"
+
+    @functools.cached_property
+    def digest(self) -> str:
+        """A hash of the content."""
+        content = repr(self.x.shape).encode() + self.x.tobytes() + self.y.tobytes()
+        return hashlib.sha256(content).hexdigest()[:16]
+
+
+def _floats(label: str, values: Any) -> Array:
+    try:
+        array = np.asarray(_in_memory(values))
+    except Exception as error:  # ragged lists, tensors of other kinds: each library has errors of its own
+        raise ValueError(f"{label} is not an array of numbers: {error}") from error
+    if np.ma.is_masked(values):
+        raise ValueError(f"{label} has masked values; leave their rows out")
+    if array.dtype.kind not in READABLE:
+        advice = f", {label[-1]}.real say" if array.dtype.kind == "c" else ""
+        raise ValueError(f"{label} has values of type {array.dtype}; allowed are real numbers{advice}")
+    try:
+        return array.astype(np.float64)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise ValueError(f"{label}: a value is not a number ({error})") from error
+
+
+def _in_memory(values: Any) -> Any:
+    """Return a tensor of torch's, on any device and of any precision, as one that numpy takes; others as they are."""
+    if not hasattr(values, "detach"):
+        return values
+    tensor = values.detach().cpu()
+    return tensor.double() if tensor.is_floating_point() else tensor
