@@ -16,7 +16,6 @@ from condense import attainable, identity, registry, schema
 from condense import data as data_sets
 from condense.data import Dataset
 from condense.identity import Sample
-from condense.plane import Scales
 from condense.provenance import provenance
 from condense.span import span_basis, with_bias
 from condense.unrolled import LEAKS, kernels, unrollable
@@ -161,26 +160,24 @@ class Problem:
                 )
 
     def _check_first_pass(self) -> None:
-        """Let a user's network make its first forward pass, once for all jobs of a grid."""
+        """Let a user's network make its first passes, once for all jobs of a grid."""
         if self.user is None:
             return
-        width, seed = min(self.config.widths), self.config.seeds[0]
-        trial = json.dumps([id(type(self.user)), self.setting, self.config.device, width, seed])
+        config = self.config
+        trial = json.dumps([id(type(self.user)), self.setting, config.device, config.widths, config.seeds])
         if trial not in _passed:
-            self._pass(width, seed)
+            self._pass(self.user)
             _passed.add(trial)
 
-    def _pass(self, width: int, seed: int) -> None:
-        from condense.networks import Run
-        from condense.training import stack
+    def _pass(self, user: UserNetwork) -> None:
+        import torch
 
-        try:
-            stack(self, [Run(Scales(1.0, 1.0, 1.0), width, seed)])
-        except ValueError:
-            raise
-        except Exception as error:
-            what = f"network {type(self.user).__name__}: {type(error).__name__}"
-            raise ValueError(f"{what} at its first forward pass: {error}") from error
+        from condense.networks.trial import try_out
+
+        config = self.config
+        options = {"antisymmetric": config.init.antisymmetric, "device": config.device}
+        dtype = getattr(torch, config.dtype)
+        try_out(user, self.data, config.widths, config.seeds, dtype=dtype, **options)
 
 
 _passed: set[str] = set()

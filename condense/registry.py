@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import pkgutil
+import sys
+import traceback
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -55,7 +58,7 @@ def check(kind: str, name: str, key: str = "") -> None:
 x2_tanh, sigmoid, softplus, gelu; or the dotted path of your own, such as mymodule.name
     """
     known = REGISTRY[kind]
-    if name in known or (all(part.isidentifier() for part in name.split(".", 1)) and "." in name):
+    if name in known or ("." in name and all(part.isidentifier() for part in name.split("."))):
         return
     guess = nearest(name, known) or "."
     raise ValueError(
@@ -65,20 +68,51 @@ x2_tanh, sigmoid, softplus, gelu; or the dotted path of your own, such as mymodu
 
 
 def resolve(kind: str, name: str, key: str = "") -> Any:
-    """Return the object that a known name or a dotted path stands for.
+    """Return the object that a known name or a dotted path stands for, in whatever package or class it is nested.
 
     Raises:
-        ValueError: unknown name, no such module, or the module lacks the attribute.
+        ValueError: unknown name, no such module, a module that raises when it is imported, or nothing of that name.
     """
     check(kind, name, key)
-    path = REGISTRY[kind].get(name, name)
+    return located(REGISTRY[kind].get(name, name), f"{key or kind} = {name!r}")
+
+
+def located(path: str, what: str) -> Any:
+    """Return the object at a dotted path; `what` is said first where there is none.
+
+    Raises:
+        ValueError: no such module, a module that raises when it is imported, or nothing of that name.
+    """
     module, _, attribute = path.rpartition(".")
     try:
-        return getattr(importlib.import_module(module), attribute)
+        if module in sys.modules and hasattr(sys.modules[module], attribute):
+            return getattr(sys.modules[module], attribute)
+        return pkgutil.resolve_name(path)
+    except (ImportError, AttributeError) as error:
+        raise ValueError(f"{what}: {_absence(module, attribute)}") from error
+    except Exception as error:
+        raise ValueError(f"{what}: {_raised(error)}") from error
+
+
+def _absence(module: str, attribute: str) -> str:
+    """Say why there is nothing of a name in a module."""
+    try:
+        importlib.import_module(module)
     except ImportError as error:
-        raise ValueError(
-            f"{key or kind} = {name!r}: the module {module!r} cannot be imported ({error}); "
+        return (
+            f"the module {module!r} cannot be imported ({error}); "
             "it must lie in the folder you start from or be installed"
-        ) from error
-    except AttributeError as error:
-        raise ValueError(f"{key or kind} = {name!r}: the module {module!r} has no {attribute!r}") from error
+        )
+    except Exception as error:
+        return _raised(error)
+    return f"the module {module!r} has no {attribute!r}"
+
+
+def _raised(error: Exception) -> str:
+    """Say what an import raised, and where."""
+    if isinstance(error, SyntaxError):
+        file, line, told = error.filename, error.lineno, error.msg
+    else:
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        file, line, told = last.filename, last.lineno, str(error)
+    return f"{file}, line {line}, raises {type(error).__name__} when it is imported: {told}"

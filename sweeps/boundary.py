@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Sequence, Set
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +16,7 @@ from sweeps.files import read_json, write_json
 from sweeps.launcher import PackLauncher
 from sweeps.points import PointJobs, require, spanned
 from sweeps.submission import STATE_FOLDER
-from sweeps.sweep import DONE, Sweep
+from sweeps.sweep import DONE, Sweep, located
 from sweeps.sweeper import GridSweeper
 
 if TYPE_CHECKING:
@@ -268,13 +267,10 @@ def _number(value: object) -> bool:
 
 
 def _function(path: str) -> Callable[[Path, str], pd.DataFrame]:
-    module, _, name = path.rpartition(".")
     try:
-        return getattr(import_module(module), name)  # type: ignore[no-any-return]
-    except (ImportError, AttributeError, ValueError) as error:
-        raise ConfigCompositionException(
-            f"hydra.sweeper.observe = {path!r} cannot be imported ({error}): a dotted path, package.module.function"
-        ) from error
+        return located(path, "hydra.sweeper.observe")  # type: ignore[no-any-return]
+    except ValueError as error:
+        raise ConfigCompositionException(str(error)) from error
 
 
 def _refuse_detached(launcher: Launcher) -> None:

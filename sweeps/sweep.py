@@ -6,8 +6,8 @@ import contextlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib import import_module
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import Any
 
 from sweeps import alone
@@ -19,7 +19,7 @@ from sweeps.submission import LEFT, STATE_FOLDER, Submission, Word, submissions
 from sweeps.submission import RUNNING as AT_WORK
 from sweeps.text import again
 
-__all__ = ["DONE", "MISSING", "STATES", "NoSweepError", "Standing", "Sweep", "job_class"]
+__all__ = ["DONE", "MISSING", "STATES", "NoSweepError", "Standing", "Sweep", "job_class", "located"]
 
 DONE, MISSING = "done", "missing"
 STATES = (DONE, RUNNING, QUEUED, FAILED, MISSING)
@@ -229,11 +229,22 @@ def job_class(path: str | None) -> type[Job]:
     """Return what a config's `job` names; without one, jobs are calls of the task function."""
     if path is None:
         return alone.TaskCall
-    module, _, name = path.rpartition(".")
+    return located(path, "job")  # type: ignore[no-any-return]
+
+
+def located(path: str, key: str) -> Any:
+    """Return the object that a config key names by a dotted path.
+
+    Raises:
+        ValueError: there is none, or its module raises when it is imported.
+    """
     try:
-        return getattr(import_module(module), name)  # type: ignore[no-any-return]
-    except (ImportError, AttributeError, ValueError) as error:
-        raise ValueError(f"job = {path!r} cannot be imported ({error}): a dotted path, package.module.Class") from error
+        return resolve_name(path)
+    except Exception as error:
+        raise ValueError(
+            f"{key} = {path!r} cannot be imported ({type(error).__name__}: {error}): a dotted path, "
+            "package.module.name, that lies in the folder you start from or is installed"
+        ) from error
 
 
 def _file(folder: Path) -> Path:

@@ -170,14 +170,15 @@ class GridSweeper(BasicSweeper):
         try:
             jobs = [make(each.config) for each in composed]
             folder, manifest = self._manifest(jobs, parsed)
+            planned = [
+                Planned(tuple(lines), ",".join([job.name, *_labels(lines, manifest.swept)]), job, each)
+                for lines, job, each in zip(grid, jobs, composed, strict=True)
+            ]
+            once = {each.name: each for each in planned}.values()
+            orders = [each.order(number) for number, each in enumerate(once)]
         except ValueError as error:
             raise ConfigCompositionException(str(error)) from error
-        planned = [
-            Planned(tuple(lines), ",".join([job.name, *_labels(lines, manifest.swept)]), job, each)
-            for lines, job, each in zip(grid, jobs, composed, strict=True)
-        ]
-        once = {each.name: each for each in planned}.values()
-        sweep = Sweep(folder, self._job, program(), [each.order(number) for number, each in enumerate(once)])
+        sweep = Sweep(folder, self._job, program(), orders)
         return sweep, manifest, composed[0].hydra
 
     def _manifest(self, jobs: Sequence[Job], parsed: Sequence[Override]) -> tuple[Path, Manifest]:

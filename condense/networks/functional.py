@@ -15,8 +15,9 @@ from torch import Tensor
 from condense.batched import Batched, shared
 from condense.data import Dataset
 from condense.networks.base import Gauge, LinearStage, Run, Stage, Theta, column, norms, torch_stream
+from condense.plane import Scales
 
-__all__ = ["Functional", "FunctionalStage", "UserNetwork"]
+__all__ = ["Functional", "FunctionalStage", "UserNetwork", "check_scales", "draw", "name", "parameters"]
 
 ROUNDING = 8
 """What rounding may do to a step of a block, in units of the machine's epsilon times the block."""
@@ -71,9 +72,9 @@ class Functional(Batched):
         Raises:
             ValueError: what `user` gives is not of the form that `UserNetwork` states.
         """
-        blocks = _check_scales(user)
+        blocks = check_scales(user)
         copies = 2 if antisymmetric else 1
-        drawn = {run.seed: _draw(user, run, blocks, dtype, device) for run in runs}
+        drawn = {run.seed: draw(user, run, blocks, dtype, device) for run in runs}
         start = tuple(
             torch.stack([drawn[run.seed][block] for run in runs]).unsqueeze(1).repeat_interleave(copies, dim=1)
             for block in blocks
@@ -187,45 +188,66 @@ class FunctionalStage(Batched, LinearStage):
 
 def parameters(user: UserNetwork, width: int) -> int:
     """Return the number of parameters of a user's network at a width."""
-    return sum(x.numel() for x in user.init(torch_stream(0, width), width).values())
+    run = Run(Scales(1.0, 1.0, 1.0), width, 0)
+    return sum(x.numel() for x in draw(user, run, check_scales(user), torch.float32, "cpu").values())
 
 
-def _name(user: Any) -> str:
+def name(user: Any) -> str:
+    """Return what a user's network is called in messages."""
     return f"network {type(user).__name__}"
 
 
-def _check_scales(user: UserNetwork) -> tuple[str, ...]:
+def check_scales(user: UserNetwork) -> tuple[str, ...]:
+    """Return the blocks of a user's network, which are those that its scales name.
+
+    Raises:
+        ValueError: it lacks something, or its scales are not of the form that `UserNetwork` states.
+    """
     for attribute in ("init", "forward", "scales"):
         if not hasattr(user, attribute):
             raise ValueError(
-                f"{_name(user)} has no {attribute!r}; needed are init(generator, m), forward(params, x) and "
+                f"{name(user)} has no {attribute!r}; needed are init(generator, m), forward(params, x) and "
                 "scales = {block: (power of kappa, power of kappa')}"
             )
     scales = user.scales
     well_formed = isinstance(scales, Mapping) and all(np.shape(powers) == (2,) for powers in scales.values())
     if not well_formed or not scales:
         raise ValueError(
-            f"{_name(user)}: scales = {scales!r} is not a mapping from block to its powers (of kappa, of kappa'), "
+            f"{name(user)}: scales = {scales!r} is not a mapping from block to its powers (of kappa, of kappa'), "
             "such as {'w': (0.5, -0.5), 'a': (0.5, 0.5)}"
         )
     if "theta" in scales:
-        raise ValueError(f"{_name(user)}: a block is named 'theta', which stands for all of them; name it otherwise")
+        raise ValueError(f"{name(user)}: a block is named 'theta', which stands for all of them; name it otherwise")
     return tuple(scales)
 
 
-def _draw(user: UserNetwork, run: Run, blocks: tuple[str, ...], dtype: torch.dtype, device: str) -> dict[str, Tensor]:
-    params = user.init(torch_stream(run.seed, run.neurons), run.neurons)
+def draw(user: UserNetwork, run: Run, blocks: tuple[str, ...], dtype: torch.dtype, device: str) -> dict[str, Tensor]:
+    """Return the blocks of a run as `user` draws them.
+
+    Raises:
+        ValueError: it raises, or what it draws is not of the form that `UserNetwork` states.
+    """
+    try:
+        params = user.init(torch_stream(run.seed, run.neurons), run.neurons)
+    except (MemoryError, torch.cuda.OutOfMemoryError):
+        raise
+    except Exception as error:
+        told = f"init at width {run.neurons}, seed {run.seed} raised {type(error).__name__}: {error}"
+        raise ValueError(f"{name(user)}: {told}") from error
     if not isinstance(params, Mapping) or set(params) != set(blocks):
         got = list(params) if isinstance(params, Mapping) else type(params).__name__
-        raise ValueError(f"{_name(user)}: init returned {got}, but scales names the blocks {list(blocks)}")
-    return {name: x.to(dtype=dtype, device=device) for name, x in params.items()}
+        raise ValueError(f"{name(user)}: init returned {got}, but scales names the blocks {list(blocks)}")
+    for block, x in params.items():
+        if not isinstance(x, Tensor):
+            raise ValueError(f"{name(user)}: init returned {type(x).__name__} for block {block!r}, allowed is a tensor")
+    return {block: x.to(dtype=dtype, device=device) for block, x in params.items()}
 
 
 def _check_outputs(network: Functional) -> None:
     f, n = network.outputs(network.rest), len(network.inputs)
     if f.shape[1:] != (n,):
         raise ValueError(
-            f"{_name(network.user)}: forward returned shape {tuple(f.shape[1:])} for {n} inputs; "
+            f"{name(network.user)}: forward returned shape {tuple(f.shape[1:])} for {n} inputs; "
             f"allowed is ({n},), one scalar an input"
         )
 

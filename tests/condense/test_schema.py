@@ -1,5 +1,6 @@
 import json
 import math
+import sys
 from dataclasses import asdict
 
 import pytest
@@ -170,3 +171,41 @@ def test_the_kind_of_a_group_is_told_by_its_keys(values, kind):
 def test_plain_containers_are_checked_for_keys_and_types(values, message):
     with pytest.raises(ValueError, match=message):
         schema.Config.of(values)
+
+
+@pytest.fixture
+def package(tmp_path, monkeypatch):
+    """A package of the user's with modules below modules, and some that cannot be imported."""
+    (tmp_path / "mypkg" / "deep").mkdir(parents=True)
+    (tmp_path / "mypkg" / "__init__.py").write_text("")
+    (tmp_path / "mypkg" / "deep" / "__init__.py").write_text("class Outer:\n    class Inner: pass\n")
+    (tmp_path / "mypkg" / "deep" / "nets.py").write_text("class Net: pass\n")
+    (tmp_path / "mypkg" / "typo.py").write_text("x = 1\nclass Net\n")
+    (tmp_path / "mypkg" / "raising.py").write_text("x = 1\n\n1 / 0\n")
+    (tmp_path / "mypkg" / "needing.py").write_text("import notthere\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    yield
+    for name in [name for name in sys.modules if name.partition(".")[0] == "mypkg"]:
+        del sys.modules[name]
+
+
+@pytest.mark.parametrize("kind", ["network", "activation", "observable"])
+@pytest.mark.parametrize("path", ["mypkg.deep.nets.Net", "mypkg.deep.Outer", "mypkg.deep.Outer.Inner"])
+def test_a_dotted_path_may_have_any_number_of_parts(package, kind, path):
+    assert registry.resolve(kind, path).__qualname__ == path.partition("deep.")[2].removeprefix("nets.")
+
+
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        ("mypkg.typo.Net", r"typo.py, line 2, raises SyntaxError when it is imported: expected ':'"),
+        ("mypkg.raising.Net", r"raising.py, line 3, raises ZeroDivisionError when it is imported: division by zero"),
+        ("mypkg.needing.Net", r"the module 'mypkg.needing' cannot be imported \(No module named 'notthere'\)"),
+        ("mypkg.deep.nets.Nett", "the module 'mypkg.deep.nets' has no 'Nett'"),
+        ("mypkg.deep.1.Net", "is not known"),
+        ("mypkg..Net", "is not known"),
+    ],
+)
+def test_a_dotted_path_that_leads_nowhere_says_why(package, path, message):
+    with pytest.raises(ValueError, match=message):
+        registry.resolve("network", path, "network._target_")
