@@ -92,7 +92,7 @@ def _bytes(problem: Problem, width: int) -> float:
     neurons, dimension = problem.copies * width, _dimension(problem)
     step = BLOCKS[problem.config.flow.name] * number * (dimension + 1) * neurons
     pairs = tried(neurons, problem.config.measure.centres) * neurons if dimension > 2 else 0
-    clusters = 8 * (4 * dimension + 26) * neurons + pairs // 4 if _counts_clusters(problem) else 0
+    clusters = 8 * (4 * dimension + 26) * neurons + 0.4 * pairs if _counts_clusters(problem) else 0
     masks = 2 * features(problem, width) if problem.config.network.keep < 1 else 0
     return max(step + kernels + masks, clusters)
 
