@@ -8,8 +8,10 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import product
 from pathlib import Path
+from types import NoneType
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
@@ -19,7 +21,9 @@ from condense.batches import Wanted, batches
 from condense.data import Dataset
 from condense.networks import UserNetwork
 from condense.pack import Pack
+from condense.plane import NAMED
 from condense.problem import Problem
+from condense.schema.checks import refuse
 from condense.training import Row, Trainer
 
 __all__ = ["simulate"]
@@ -81,10 +85,13 @@ def simulate(
     >>> runs[["gamma", "width", "converged"]].to_string(index=False).splitlines()
     [' gamma  width  converged', '  0.50  100.0       True', '  1.75  100.0       True']
     """
-    given = {"snapshots": (snapshots, schema.Snapshots), "measure": (measure, schema.Measure)}
-    for name, (value, kind) in {**given, "virtual": (virtual, schema.Virtual)}.items():
-        if value is not None and not isinstance(value, kind):
-            raise ValueError(f"{name} = {value!r} is not allowed: a condense.schema.{kind.__name__}(...)")
+    _check_kinds(
+        snapshots=(snapshots, (schema.Snapshots, NoneType), "a condense.schema.Snapshots(...)"),
+        measure=(measure, (schema.Measure, NoneType), "a condense.schema.Measure(...)"),
+        virtual=(virtual, (schema.Virtual, NoneType), "a condense.schema.Virtual(...)"),
+        antisymmetric=(antisymmetric, (bool, NoneType), "True, False or None"),
+        folder=(folder, (str, os.PathLike, NoneType), "the path of a folder, or None"),
+    )
     chosen = data_sets.choice(data)
     config = {
         "network": _network_config(network, activation),
@@ -101,12 +108,8 @@ def simulate(
     }
     dataset = chosen if isinstance(chosen, Dataset) else data_sets.load(chosen)
     user = None if isinstance(network, str | schema.Network) else network
-    grid = product(_several(gamma), _several(gamma_prime))
-    places = [schema.Plane(*place) for place in grid] if init is None else _several(init)
-    problems = [
-        Problem.of(schema.Config(init=_init_config(place, antisymmetric), **config), dataset, user)  # type: ignore[arg-type]
-        for place in places
-    ]
+    places = [_init_config(place, antisymmetric) for place in _places(gamma, gamma_prime, init)]
+    problems = [Problem.of(schema.Config(init=place, **config), dataset, user) for place in places]  # type: ignore[arg-type]
     if folder is None:
         if snapshots and snapshots.weights:
             raise ValueError("snapshots keep weights: give a folder for them, or snapshots.weights=False")
@@ -130,23 +133,36 @@ def _kept(problems: list[Problem], folder: Path) -> pd.DataFrame:
 
 def _claim(folder: Path, problems: list[Problem]) -> None:
     """Note in a folder how its runs are made and watched, or refuse one whose runs differ in that."""
-    problem = problems[0]
-    watched = {name: identity.delta(getattr(problem.config, name)) for name in ("measure", "snapshots")}
-    asked = {"setting": identity.without_place(problem.facts), **watched}
-    plain = json.loads(json.dumps(dict(identity.flat(asked))))
+    plain, *others = (_shared(problem) for problem in problems)
+    for other in others:
+        if other != plain:
+            raise ValueError(
+                f"folder: the runs asked for differ in {_differing(plain, other)}; give each its own folder"
+            )
     note = folder / NOTE
     if note.exists():
         held = json.loads(note.read_text())
-        differing = sorted(key for key in plain.keys() | held.keys() if held.get(key) != plain.get(key))
-        if differing:
-            said = "; ".join(
-                f"{key}: {held.get(key, DEFAULT)} there, {plain.get(key, DEFAULT)} here" for key in differing
+        if held != plain:
+            raise ValueError(
+                f"folder: {folder} holds runs that differ in {_differing(held, plain)}; give another folder"
             )
-            raise ValueError(f"folder: {folder} holds runs that differ in {said}; give another folder")
     elif any(folder.glob(f"*/{records.FILE}")):
         raise ValueError(f"folder: {folder} holds runs that are not of simulate(folder=...); give another folder")
     with files.replacing(note) as unfinished:
         unfinished.write_text(json.dumps(plain, indent=1))
+
+
+def _shared(problem: Problem) -> dict[str, Any]:
+    """Return how the runs of a folder are made and watched, as it reads back from JSON."""
+    watched = {name: identity.delta(getattr(problem.config, name)) for name in ("measure", "snapshots")}
+    asked = {"setting": identity.without_place(problem.facts), **watched}
+    return dict(json.loads(json.dumps(dict(identity.flat(asked)))))
+
+
+def _differing(there: dict[str, Any], here: dict[str, Any]) -> str:
+    """Return how two settings differ."""
+    keys = sorted(key for key in there.keys() | here.keys() if there.get(key) != here.get(key))
+    return "; ".join(f"{key}: {there.get(key, DEFAULT)} there, {here.get(key, DEFAULT)} here" for key in keys)
 
 
 def _rows(problems: list[Problem]) -> Iterator[Row]:
@@ -159,25 +175,60 @@ def _rows(problems: list[Problem]) -> Iterator[Row]:
 
 
 def _several(values: Any) -> list[Any]:
-    return list(values) if isinstance(values, Iterable) and not isinstance(values, str) else [values]
+    if isinstance(values, np.ndarray):
+        return list(values.ravel())
+    return list(values) if isinstance(values, Iterable) and not isinstance(values, str | Mapping) else [values]
+
+
+def _check_kinds(**given: tuple[object, tuple[type, ...], str]) -> None:
+    for name, (value, kinds, allowed) in given.items():
+        if not isinstance(value, kinds):
+            refuse(name, value, allowed)
+
+
+def _places(gamma: Any, gamma_prime: Any, init: Any) -> list[Any]:
+    """Return where networks are trained, each place once."""
+    axes = {"gamma": _several(gamma), "gamma_prime": _several(gamma_prime)}
+    if init is not None:
+        for (name, values), default in zip(axes.items(), (1.0, 0.0), strict=True):
+            if values != [default]:
+                raise ValueError(f"{name} = {values} has no effect beside init = {init!r}: leave one of them out")
+    places = [schema.Plane(*place) for place in product(*axes.values())] if init is None else _several(init)
+    if not places:
+        empty = "init" if init is not None else next(name for name, values in axes.items() if not values)
+        refuse(empty, [], "at least one")
+    return [place for number, place in enumerate(places) if place not in places[:number]]
 
 
 def _init_config(place: Any, antisymmetric: bool | None) -> Any:
     init = schema.Named(place) if isinstance(place, str) else place
+    if not isinstance(init, schema.Plane | schema.Named | schema.SpelledOut):
+        refuse("init", init, f"{', '.join(NAMED)}, a condense.schema.Plane, Named or SpelledOut, or several in a list")
     return init if antisymmetric is None else dataclasses.replace(init, antisymmetric=antisymmetric)
 
 
 def _network_config(network: str | schema.Network | UserNetwork, activation: str) -> schema.Network:
+    if isinstance(network, str):
+        if "." in network:
+            return schema.Network(_target_=network, activation=activation)
+        return schema.Network(name=network, activation=activation)
+    if activation != "relu":
+        raise ValueError(
+            f"activation = {activation!r} has no effect beside network = {network!r}: "
+            "it is of network='two_layer'; a condense.schema.Network(activation=...) has its own"
+        )
     if isinstance(network, schema.Network):
         return network
-    if isinstance(network, str) and "." in network:
-        return schema.Network(_target_=network)
-    return schema.Network(name=network if isinstance(network, str) else "two_layer", activation=activation)
+    if isinstance(network, type) or not all(hasattr(network, name) for name in ("scales", "init", "forward")):
+        refuse("network", network, "'two_layer', a condense.schema.Network, or an object with scales, init and forward")
+    return schema.Network()
 
 
 def _flow_config(flow: str | schema.Flow) -> schema.Flow:
-    if isinstance(flow, schema.Flow):
+    if isinstance(flow, schema.Exponential | schema.Descent | schema.Adam):
         return flow
+    if not isinstance(flow, str):
+        refuse("flow", flow, "'exponential', 'descent', 'adam', or a condense.schema.Exponential, Descent or Adam")
     registry.check("flow", flow, "flow")
     kinds: dict[str, type[schema.Flow]] = {
         kind.name: kind for kind in (schema.Exponential, schema.Descent, schema.Adam)

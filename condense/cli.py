@@ -13,7 +13,7 @@ from typing import Any
 import hydra
 from hydra.core.config_store import ConfigStore
 from hydra.core.hydra_config import HydraConfig
-from hydra.errors import CompactHydraException, ConfigCompositionException
+from hydra.errors import ConfigCompositionException, HydraException
 from omegaconf import MISSING, DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from rich.console import Console
@@ -72,7 +72,7 @@ def main() -> None:
     register_schema()
     sys.path.insert(0, os.getcwd())  # networks, activations and data of the user's own
     folders = [config_folder(), Path("conf")]
-    if refused := suggest.groups_given_lists(sys.argv[1:], folders):
+    if refused := suggest.groups_given_values(sys.argv[1:], folders):
         sys.exit("\n".join(refused))
     wants_trace = "HYDRA_FULL_ERROR" in os.environ
     os.environ["HYDRA_FULL_ERROR"] = "1"  # so that errors come to us, who print them
@@ -81,7 +81,7 @@ def main() -> None:
     except KeyboardInterrupt:
         print("interrupted: what is finished is kept, and the same command again computes the rest", file=sys.stderr)
         sys.exit(128 + signal.SIGINT)
-    except (CompactHydraException, OmegaConfBaseException) as error:
+    except (HydraException, OmegaConfBaseException) as error:
         if wants_trace:
             raise
         cause = error.__cause__ if isinstance(error.__cause__, OmegaConfBaseException) else ""

@@ -17,6 +17,8 @@ from condense import data as data_sets
 from condense.data import Dataset
 from condense.identity import Sample
 from condense.provenance import provenance
+from condense.schema.idle import refuse_idle
+from condense.schema.measure import WITHOUT_NEURONS
 from condense.span import span_basis, with_bias
 from condense.unrolled import LEAKS, kernels, unrollable
 
@@ -55,6 +57,8 @@ class Problem:
                 "own, of which it is not known how they depend on the width"
             )
         attainable.check(config, data, two_layer=problem.user is None)
+        if problem.user is not None:
+            refuse_idle("measure.", config.measure, WITHOUT_NEURONS)
         problem._check_scales()
         problem._check_first_pass()
         return problem
@@ -211,12 +215,16 @@ def _check_device(device: str) -> None:
     import torch
 
     try:
-        kind = torch.device(device).type
+        kind, number = torch.device(device).type, torch.device(device).index or 0
     except RuntimeError as error:
         raise ValueError(
             f"device = {device!r} is not a device of torch; allowed are cpu, cuda, cuda:0 and so on"
         ) from error
+    if kind not in ("cpu", "cuda"):
+        raise ValueError(f"device = {device!r} is not allowed: cpu, cuda, cuda:0 and so on")
     if kind == "cuda" and not torch.cuda.is_available():
         raise ValueError(
             f"device = {device!r}: torch finds no CUDA device here; use device=cpu, or a CUDA build of torch"
         )
+    if kind == "cuda" and number >= torch.cuda.device_count():
+        raise ValueError(f"device = {device!r}: of CUDA devices torch finds {torch.cuda.device_count()} here")

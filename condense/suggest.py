@@ -10,7 +10,7 @@ import yaml
 
 from condense.registry import nearest
 
-__all__ = ["groups_given_lists", "hints"]
+__all__ = ["groups_given_values", "hints"]
 
 
 def hints(arguments: Sequence[str], folders: Sequence[Path]) -> list[str]:
@@ -19,23 +19,40 @@ def hints(arguments: Sequence[str], folders: Sequence[Path]) -> list[str]:
     return [hint for argument in arguments if (hint := _hint(argument, groups, defaults))]
 
 
-def groups_given_lists(arguments: Sequence[str], folders: Sequence[Path]) -> list[str]:
-    """Return a line for every group of keys that is given a list, which Hydra itself does not survive."""
-    pairs = [argument.partition("=") for argument in arguments]
-    keys = [(key, value) for key, _, value in pairs if value.startswith("[") and _is_group(key, folders)]
+def groups_given_values(arguments: Sequence[str], folders: Sequence[Path]) -> list[str]:
+    """Return a line for every group of keys that is given a list, a number or null, which Hydra does not survive."""
+    pairs = [argument.lstrip("+").partition("=") for argument in arguments]
+    groups = [(key, value) for key, _, value in pairs if _is_group(key, folders)]
     return [
-        f"{key}={value}: {key} is a group of keys; set one of them, {_example(key, value, folders)}"
-        for key, value in keys
+        f"{key}={value}: {key} is a group of keys; {_example(key, value, folders)}"
+        for key, value in groups
+        if value.startswith("[") or not all(_is_name(choice) for choice in value.split(","))
     ]
 
 
 def _is_group(key: str, folders: Sequence[Path]) -> bool:
-    return key.isidentifier() and any((folder / key).is_dir() for folder in folders)
+    named = all(part.isidentifier() for part in key.split("/"))
+    return named and any((folder / key).is_dir() for folder in folders)
+
+
+def _is_name(choice: str) -> bool:
+    """Whether Hydra takes this for a name, or else for keys of the group."""
+    return choice.strip().lower() not in ("null", "true", "false") and not _is_number(choice)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _example(group: str, value: str, folders: Sequence[Path]) -> str:
     lists = [key for key, default in _defaults(folders) if key.startswith(f"{group}.") and isinstance(default, list)]
-    return f"such as {lists[0]}={value}" if lists else f"or choose it by name, {group}=NAME"
+    if lists and value.startswith("["):
+        return f"set one of them, such as {lists[0]}={value}"
+    return f"choose it by name, {group}={'|'.join(sorted(_groups(folders)[group]))}"
 
 
 def _hint(argument: str, groups: dict[str, set[str]], defaults: dict[str, Any]) -> str:

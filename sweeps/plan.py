@@ -104,7 +104,8 @@ class Composer:
     def _plain(self, override: Override) -> bool:
         key = override.get_key_element()
         sets_value = not (override.is_add() or override.is_force_add() or override.is_delete())
-        return sets_value and not override.is_hydra_override() and not self._is_group(key)
+        chooses = self._is_group(key) and not isinstance(override.value(), dict)
+        return sets_value and not override.is_hydra_override() and not chooses
 
     def _is_group(self, key: str) -> bool:
         if key not in self._groups:  # get_group_options of the loader copies all that it knows for each answer

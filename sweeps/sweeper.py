@@ -67,6 +67,7 @@ class GridSweeper(BasicSweeper):
             NotAllDone: not all results are there at the end.
         """
         parsed = self._parsed(arguments)
+        _refuse_empty(parsed)
         [grid] = self.split_arguments(parsed, None)
         sweep, manifest, hydra = self._planned(grid, parsed)
         launcher = self._launcher()
@@ -205,6 +206,26 @@ class GridSweeper(BasicSweeper):
         with open_dict(self._config):
             hydra.sweep.dir = str(folder)
         return folder
+
+
+def _refuse_empty(parsed: Sequence[Override]) -> None:
+    """Refuse what gives a grid no values."""
+    for override in parsed:
+        if override.is_interval_sweep():
+            allowed = "values, or steps such as range(0.6,1.4,0.1); an interval is for hydra/sweeper=boundary"
+        elif override.is_sweep_override() and not _values(override):
+            allowed = "a sweep of at least one value"
+        else:
+            continue
+        line = f"{override.get_key_element()} = {override.get_value_string()}"
+        raise ConfigCompositionException(f"{line} is not allowed: {allowed}")
+
+
+def _values(override: Override) -> list[object]:
+    try:
+        return list(override.sweep_iterator())
+    except ValueError:  # a step of 0
+        return []
 
 
 def _labels(lines: Sequence[str], swept: Sequence[str]) -> list[str]:

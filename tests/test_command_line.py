@@ -324,7 +324,25 @@ def test_an_experiment_has_the_last_word_on_the_defaults(name, jobs, widths):
         (["widths=[10.5]"], "Value '10.5' of type 'float' could not be converted to Integer.*full_key: widths"),
         (["widths=100"], "widths takes a list, such as widths=\\[100\\]"),
         (["snapshots=[1,2]"], "snapshots is a group of keys; set one of them, such as snapshots.steps=\\[1,2\\]"),
-        (["data=[1,2]"], "data is a group of keys; set one of them, or choose it by name, data=NAME"),
+        (["data=[1,2]"], r"data is a group of keys; choose it by name, data=digits\|four_ramps\|mnist"),
+        (["init=5"], r"init=5: init is a group of keys; choose it by name, init=he\|lecun\|mean_field"),
+        (["-m", "flow=null,adam"], r"flow=null,adam: flow is a group of keys; choose it by name, flow=adam\|adam_100"),
+        (
+            ["-m", "init.gamma=range(0,1,-1)"],
+            r"init.gamma = range\(0,1,-1\) is not allowed: a sweep of at least one value",
+        ),
+        (
+            ["-m", "init.gamma=interval(0,1)"],
+            r"init.gamma = interval\(0,1\) is not allowed: values, or steps such as range",
+        ),
+        (
+            ["network.activation=tanh", "network._target_=mynet.Net"],
+            "network.activation = 'tanh' has no effect with netw",
+        ),
+        (
+            ["data.seed=3"],
+            "data.seed = 3 has no effect with data.name = 'parabola', whose points are not drawn: leave it",
+        ),
         (
             ["snapshots.steps=[0]", "snapshots.seeds=[7]"],
             "snapshots.seeds = \\[7\\] is not allowed: null, or some of seeds",

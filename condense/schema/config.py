@@ -47,6 +47,10 @@ class Config:
     compiled: bool = True
 
     def __post_init__(self) -> None:
+        for key, kinds in KINDS.items():
+            if not isinstance(getattr(self, key), kinds):
+                refuse(key, getattr(self, key), f"a condense.schema.{' or '.join(kind.__name__ for kind in kinds)}")
+        plain.settle(self)
         for key in ("widths", "seeds"):
             setattr(self, key, [whole(key, value) for value in getattr(self, key)])
         if not (self.widths or self.virtual) or any(width < 1 for width in self.widths):

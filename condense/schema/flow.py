@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, fields
+from typing import ClassVar
 
 from condense.schema.checks import between, positive, refuse
+from condense.schema.idle import Idle, refuse_idle
+from condense.schema.plain import settle
 
 __all__ = ["Adam", "Descent", "Exponential", "Flow"]
 
@@ -19,7 +22,10 @@ class Flow:
     max_steps: int = 10_000
     name: str = ""
 
+    idle: ClassVar[tuple[Idle, ...]] = (Idle(("relative",), lambda own: own.stop == 0, "with flow.stop = 0"),)
+
     def __post_init__(self) -> None:
+        settle(self, "flow.")
         own = next(each.default for each in fields(self) if each.name == "name")
         if self.name != own:
             refuse("flow.name", self.name, f"{own!r} with these options; another flow is chosen by flow={self.name}")
@@ -27,6 +33,7 @@ class Flow:
             refuse("flow.stop", self.stop, "a finite number, 0 or above")
         if self.max_steps < 1:
             refuse("flow.max_steps", self.max_steps, "an integer, 1 or above")
+        refuse_idle("flow.", self, self.idle)
 
 
 @dataclass
@@ -54,9 +61,19 @@ class Descent(Flow):
     loss: str = "half_mse"
     max_steps: int = 100_000
 
+    idle: ClassVar = (
+        *Flow.idle,
+        Idle(("growth",), lambda own: own.rule == "fixed", "with flow.rule = fixed, whose rate does not grow"),
+        Idle(
+            ("loss",),
+            lambda own: own.rate is None and own.rule == "halving",
+            "without a flow.rate, which it is the factor of",
+        ),
+    )
+
     def __post_init__(self) -> None:
-        super().__post_init__()
         _loss(self.loss)
+        super().__post_init__()
         if self.rule not in ("fixed", "halving"):
             refuse("flow.rule", self.rule, "fixed or halving")
         if self.rate is None and self.rule == "fixed":

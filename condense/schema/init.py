@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from condense import plane, registry
 from condense.plane import Initialisation, PowerLaw
 from condense.schema.checks import finite, refuse
+from condense.schema.plain import settle
 
 __all__ = ["Named", "Plane", "SpelledOut"]
 
@@ -20,6 +21,7 @@ class Plane:
     antisymmetric: bool = True
 
     def __post_init__(self) -> None:
+        settle(self, "init.")
         for key in ("gamma", "gamma_prime"):
             finite(f"init.{key}", getattr(self, key))
             setattr(self, key, float(getattr(self, key)) + 0.0)  # 1 is 1.0 and -0.0 is 0.0: the same run
@@ -47,6 +49,7 @@ class Named:
     antisymmetric: bool = True
 
     def __post_init__(self) -> None:
+        settle(self, "init.")
         if self.name not in plane.NAMED:
             guess = registry.nearest(self.name, plane.NAMED)
             refuse("init.name", self.name, f"one of {', '.join(plane.NAMED)}{guess}")
@@ -71,6 +74,7 @@ class SpelledOut:
     antisymmetric: bool = True
 
     def __post_init__(self) -> None:
+        settle(self, "init.", ["antisymmetric"])  # scales may be numbers
         self._laws()
 
     @property

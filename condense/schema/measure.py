@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from condense import registry
 from condense.schema.checks import refuse
+from condense.schema.idle import Idle, refuse_idle
+from condense.schema.plain import settle
 
-__all__ = ["Measure", "tried"]
+__all__ = ["WITHOUT_NEURONS", "Measure", "tried"]
+
+OF_NEURONS = ("clusters", "unweighted", "alignment", "reduction")
+"""Observables that a network without known neurons does not have."""
+
+RULES = ("threshold", "fraction", "clusters_max", "centres")
+"""The rule that counts clusters."""
 
 FEWEST = 512
 """So many centres are tried however many neurons there are, unless fewer are asked for."""
@@ -33,7 +42,21 @@ class Measure:
     reduction: float = 1e-3
     level: float = 0.9
 
+    idle: ClassVar = (
+        Idle(
+            RULES,
+            lambda own: not own._observes("clusters", "unweighted"),
+            "without clusters or unweighted among measure.observables = {0.observables}",
+        ),
+        Idle(
+            ("reduction",),
+            lambda own: not own._observes("reduction"),
+            "without reduction among measure.observables = {0.observables}",
+        ),
+    )
+
     def __post_init__(self) -> None:
+        settle(self, "measure.")
         for name in self.observables:
             registry.check("observable", name, "measure.observables")
         if not 0 < self.threshold < 1:
@@ -47,3 +70,23 @@ class Measure:
         for key in ("clusters_max", "centres"):
             if getattr(self, key) < 1:
                 refuse(f"measure.{key}", getattr(self, key), "an integer, 1 or above")
+        refuse_idle("measure.", self, self.idle)
+
+    def _observes(self, *names: str) -> bool:
+        """Whether one of these is observed, or anything of the user's, which sees all settings."""
+        return any(name in names or "." in name for name in self.observables)
+
+
+WITHOUT_NEURONS = (
+    Idle(
+        ("observables",),
+        lambda own: any(name in OF_NEURONS for name in own.observables),
+        f"as to {', '.join(OF_NEURONS)} with a deep network or one of your own, whose neurons are not known",
+    ),
+    Idle(
+        (*RULES, "reduction"),
+        lambda own: not own._observes(),
+        "with a deep network or one of your own, whose neurons are not known",
+    ),
+)
+"""What has no effect for networks other than the two-layer one."""

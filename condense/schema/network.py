@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from condense import registry
 from condense.schema.checks import between, known, refuse
+from condense.schema.idle import Idle, refuse_idle
+from condense.schema.plain import settle
 
 __all__ = ["Data", "Network"]
 
 WHOLE = ("parabola", "two_ramps")
 """Data sets of so many points and no others."""
+
+DRAWN = ("sines_3d", "sines_5d", "digits", "mnist")
+"""Data sets that depend on a seed."""
 
 
 @dataclass
@@ -28,19 +33,35 @@ class Network:
     _target_: str | None = None
     kwargs: Any = None
 
+    idle: ClassVar = (
+        Idle(("name",), lambda own: own._target_ is not None, "with network._target_ = {0._target_!r}"),
+        Idle(
+            ("activation",),
+            lambda own: own.target == "residual",
+            "with network = residual, whose layers have network.kwargs.activations",
+        ),
+        Idle(
+            ("activation", "bias", "keep"),
+            lambda own: own.target is not None,
+            "with network {0.target}, being of network=two_layer alone",
+        ),
+        Idle(
+            ("kwargs",),
+            lambda own: own.target is None,
+            "with network.name = {0.name!r}, being the arguments of a network of your own, network._target_",
+        ),
+    )
+
     def __post_init__(self) -> None:
+        settle(self, "network.")
         if self._target_ is not None:
             registry.check("network", self._target_, "network._target_")
         known("network", self.name, "; a network of your own comes by network._target_=mymodule.Net")
         registry.check("activation", self.activation, "network.activation")
         if self.kwargs is not None and not isinstance(self.kwargs, dict):
             refuse("network.kwargs", self.kwargs, "arguments by name, such as 'network.kwargs={hidden: 3}'")
-        if self.name != "two_layer" and self.activation != "relu":
-            allowed = f"relu, to no effect, with network={self.name}; its layers have network.kwargs.activations"
-            refuse("network.activation", self.activation, allowed)
         between("network.keep", self.keep, 0, 1)
-        if self.keep < 1 and self.target is not None:
-            refuse("network.keep", self.keep, f"1 with network {self.target}; only network=two_layer has dropout")
+        refuse_idle("network.", self, self.idle)
 
     @property
     def target(self) -> str | None:
@@ -57,10 +78,23 @@ class Data:
     samples: int | None = None
     seed: int = 0
 
+    idle: ClassVar = (
+        Idle(
+            ("name", "samples", "seed"),
+            lambda own: own.path is not None,
+            "beside data.path = {0.path!r}, which goes with data=parabola, the default",
+        ),
+        Idle(
+            ("samples",),
+            lambda own: own.name in WHOLE,
+            "with data.name = {0.name!r}, all of whose points are used",
+        ),
+        Idle(("seed",), lambda own: own.name not in DRAWN, "with data.name = {0.name!r}, whose points are not drawn"),
+    )
+
     def __post_init__(self) -> None:
+        settle(self, "data.")
         known("data", self.name, "; data of your own comes by data.path=my.npz")
         if self.seed < 0:
             refuse("data.seed", self.seed, "an integer, 0 or above")
-        sampled = self.path is None and self.name not in WHOLE
-        if self.samples is not None and not sampled:
-            refuse("data.samples", self.samples, "null, since all of this data is used; sines_5d or mnist are drawn")
+        refuse_idle("data.", self, self.idle)

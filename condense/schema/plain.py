@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields
+from numbers import Integral, Real
 from typing import Any, TypeVar, get_type_hints
 
 from condense.schema.checks import known_key, refuse
 
-__all__ = ["build", "nearest_kind"]
+__all__ = ["build", "nearest_kind", "settle"]
 
 T = TypeVar("T")
 
@@ -24,6 +25,20 @@ def build(kind: type[T], values: Mapping[str, Any], prefix: str = "") -> T:
     for name in values:
         known_key(prefix, str(name), types)
     return kind(**{name: _converted(f"{prefix}{name}", value, types[name]) for name, value in values.items()})
+
+
+def settle(config: Any, prefix: str = "", names: Iterable[str] | None = None) -> None:
+    """Convert fields of a dataclass, all or these, to their types in place; an integer may stand for a number.
+
+    Raises:
+        ValueError: a value of another type.
+    """
+    types = _types(type(config))  # type: ignore[arg-type]
+    for name in types if names is None else names:
+        value = getattr(config, name)
+        converted = _converted(f"{prefix}{name}", value, types[name])
+        if (type(value), type(converted)) != (int, float):  # 0 and 0.0 are other keys of runs
+            setattr(config, name, converted)
 
 
 def nearest_kind(kinds: Sequence[type[T]], values: Mapping[str, Any]) -> type[T]:
@@ -51,9 +66,12 @@ def _converted(key: str, value: Any, kind: Any) -> Any:
 def _number(key: str, value: Any) -> float:
     if isinstance(value, str):
         return _spelled_number(key, value)
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if isinstance(value, bool) or not isinstance(value, Real):
         refuse(key, value, "a number")
-    return float(value)
+    try:
+        return float(value)
+    except OverflowError:
+        refuse(key, value, "a number that floating point can hold")
 
 
 def _spelled_number(key: str, text: str) -> float:
@@ -64,9 +82,9 @@ def _spelled_number(key: str, text: str) -> float:
 
 
 def _integer(key: str, value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, int):
+    if isinstance(value, bool) or not isinstance(value, Integral):
         refuse(key, value, "an integer")
-    return value
+    return int(value)
 
 
 def _truth(key: str, value: Any) -> bool:
@@ -82,9 +100,13 @@ def _text(key: str, value: Any) -> str:
 
 
 def _several(key: str, value: Any) -> list[Any]:
-    if not isinstance(value, list | tuple):
+    if isinstance(value, str | Mapping) or not isinstance(value, Iterable) or getattr(value, "ndim", 1) == 0:
         refuse(key, value, f"a list, such as {key}=[{value}]")
     return list(value)
+
+
+def _numbers(key: str, value: Any) -> list[float]:
+    return [_number(key, each) for each in _several(key, value)]
 
 
 def _texts(key: str, value: Any) -> list[str]:
@@ -103,7 +125,9 @@ _CONVERTERS: Mapping[Any, Callable[[str, Any], Any]] = {
     float | None: _or_nothing(_number),
     int | None: _or_nothing(_integer),
     str | None: _or_nothing(_text),
-    list[int]: _several,  # the config tells more about what is no integer
-    list[float]: _several,
+    list[int]: _several,  # the groups tell more about what is no integer
+    list[float]: _numbers,
     list[str]: _texts,
+    list[int] | None: _or_nothing(_several),
+    list[float] | None: _or_nothing(_numbers),
 }

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from condense.schema.checks import refuse, whole
+from condense.schema.idle import Idle, refuse_idle
+from condense.schema.plain import settle
 
 __all__ = ["Snapshots"]
 
@@ -26,19 +29,33 @@ class Snapshots:
     widths: list[float] | None = None
     seeds: list[int] | None = None
 
+    idle: ClassVar = (
+        Idle(
+            ("weights", "widths", "seeds"),
+            lambda own: not own,
+            "without snapshots.steps, losses or per_decade, which say when to look at a run",
+        ),
+        Idle(
+            ("widths", "seeds"),
+            lambda own: not own.weights,
+            "with snapshots.weights = false, as it says whose weights are kept",
+        ),
+    )
+
     def __post_init__(self) -> None:
+        settle(self, "snapshots.")
         for key in ("steps", "widths", "seeds"):
             values = getattr(self, key)
             setattr(self, key, values and [whole(f"snapshots.{key}", value) for value in values])
         if any(step < 0 for step in self.steps):
             refuse("snapshots.steps", list(self.steps), "step numbers, 0 or above, such as [0,100,1000]")
-        self.losses = [float(share) for share in self.losses]
         if not all(0 < share <= 1 for share in self.losses):
             refuse(
                 "snapshots.losses", self.losses, "shares of the first mean square residual in (0, 1], such as [0.9,0.1]"
             )
         if not 0 <= self.per_decade <= MOST:
             refuse("snapshots.per_decade", self.per_decade, f"moments a decade of steps, 0 for none, at most {MOST}")
+        refuse_idle("snapshots.", self, self.idle)
 
     def __bool__(self) -> bool:
         """Whether any moment is chosen."""

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from condense.schema.checks import refuse
+from condense.schema.idle import Idle, refuse_idle
+from condense.schema.plain import settle
 
 __all__ = ["Virtual"]
 
@@ -20,7 +23,10 @@ class Virtual:
     widths: list[float] = field(default_factory=list)
     neurons: list[int] = field(default_factory=lambda: [20_000, 5000])
 
+    idle: ClassVar = (Idle(("neurons",), lambda own: not own.widths, "without virtual.widths, for which they stand"),)
+
     def __post_init__(self) -> None:
+        settle(self, "virtual.")
         if not all(_whole(width) for width in self.widths) or len(set(self.widths)) < len(self.widths):
             refuse("virtual.widths", list(self.widths), "whole numbers, 1 or above, each once, such as [1e3,1e8,1e30]")
         self.widths = [float(width) for width in self.widths]
@@ -32,6 +38,7 @@ class Virtual:
                 "number matters, such as [20000,5000]",
             )
         self.neurons = [int(count) for count in self.neurons]
+        refuse_idle("virtual.", self, self.idle)
 
     def __bool__(self) -> bool:
         """Whether any width is chosen."""

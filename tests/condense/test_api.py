@@ -103,6 +103,29 @@ def test_a_network_of_your_own_has_the_exponents_of_its_kind(change_only):
     assert slope == pytest.approx(-0.5, abs=0.08)
 
 
+@pytest.mark.parametrize(
+    ("measure", "message"),
+    [
+        (
+            {"observables": ["relative_change", "reduction"]},
+            r"measure.observables = \['relative_change', 'reduction'\] has",
+        ),
+        (
+            {"threshold": 0.9},
+            "measure.threshold = 0.9 has no effect with a deep network or one of your own, whose neurons",
+        ),
+    ],
+)
+def test_what_is_measured_of_neurons_is_refused_where_none_are_known(measure, message):
+    with pytest.raises(ValueError, match=message):
+        condense.simulate(network=Net(), widths=[20], seeds=[0], measure=schema.Measure(**measure))
+
+
+def test_a_place_that_is_named_twice_is_trained_once():
+    runs = condense.simulate([1, 1.0], [0.0, -0.0], widths=[20], seeds=[0])
+    assert len(runs) == 1
+
+
 def test_an_activation_of_your_own_is_the_built_in_one(change_only):
     options = {"widths": [30], "seeds": [0], "measure": change_only}
     own = condense.simulate(1.0, 0.0, activation="torch.tanh", **options)

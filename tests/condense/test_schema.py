@@ -1,13 +1,16 @@
+import inspect
 import json
 import math
 import sys
 from dataclasses import asdict
 
+import numpy as np
 import pytest
 import yaml
 from omegaconf import OmegaConf
 
 from condense import registry, schema, simulate
+from condense.schema.network import DRAWN, WHOLE
 
 
 @pytest.mark.parametrize(
@@ -29,15 +32,15 @@ from condense import registry, schema, simulate
         (lambda: schema.Network(keep=1.1), "network.keep = 1.1 is not allowed: a number above 0, at most 1"),
         (
             lambda: schema.Network(keep=0.9, _target_="mynet.Net"),
-            "network.keep = 0.9 is not allowed: 1 with network mynet.Net; only network=two_layer has dropout",
+            "network.keep = 0.9 has no effect with network mynet.Net, being of network=two_layer alone: leave it out",
         ),
         (
             lambda: schema.Network(keep=0.9, name="residual"),
-            "network.keep = 0.9 is not allowed: 1 with network residual; only network=two_layer has dropout",
+            "network.keep = 0.9 has no effect with network residual, being of network=two_layer alone: leave it out",
         ),
         (
             lambda: schema.Network(name="residual", activation="tanh"),
-            "network.activation = 'tanh' is not allowed: relu, .* its layers have network.kwargs.activations",
+            "network.activation = 'tanh' has no effect with network = residual, whose layers have network.kwargs.activ",
         ),
         (
             lambda: schema.Config(network=schema.Network(keep=0.9)),
@@ -51,7 +54,10 @@ from condense import registry, schema, simulate
         (lambda: schema.Network(_target_="net"), "network._target_ = 'net' is not known"),
         (lambda: schema.Network(kwargs=3), "network.kwargs = 3 is not allowed: arguments by name, such as"),
         (lambda: schema.Data(name="mnits"), "data.name = 'mnits' is not known, did you mean 'mnist'"),
-        (lambda: schema.Data(samples=9), "data.samples = 9 is not allowed: null, since all of this data is used"),
+        (
+            lambda: schema.Data(samples=9),
+            "data.samples = 9 has no effect with data.name = 'parabola', all of who",
+        ),
         (lambda: schema.Exponential(rtol=0), "flow.rtol = 0 is not allowed: a number above 0, at most 0.5"),
         (lambda: schema.Exponential(stop=-1), "flow.stop = -1 is not allowed: a finite number, 0 or above"),
         (lambda: schema.Exponential(max_steps=0), "flow.max_steps = 0 is not allowed: an integer, 1 or above"),
@@ -91,6 +97,58 @@ def test_what_is_not_allowed_is_told_with_what_is(make, message):
         make()
 
 
+IDLE = [
+    (schema.Network, {"_target_": "mynet.Net"}, {"name": "residual", "activation": "tanh", "bias": False, "keep": 0.5}),
+    (schema.Network, {"name": "residual"}, {"activation": "tanh", "bias": False, "keep": 0.5}),
+    (schema.Network, {}, {"kwargs": {"hidden": 3}}),
+    (schema.Data, {"path": "my.csv"}, {"name": "digits", "samples": 9, "seed": 1}),
+    (schema.Data, {"name": "two_ramps"}, {"samples": 9, "seed": 1}),
+    (schema.Data, {"name": "four_ramps"}, {"seed": 1}),
+    (schema.Exponential, {"stop": 0}, {"relative": True}),
+    (schema.Descent, {"rule": "fixed", "rate": 0.1}, {"growth": 1.5}),
+    (schema.Descent, {}, {"loss": "mse"}),
+    (schema.Adam, {"stop": 0}, {"relative": True}),
+    (
+        schema.Measure,
+        {"observables": ["relative_change", "alignment"]},
+        {"threshold": 0.9, "fraction": 0.9, "clusters_max": 9, "centres": 9, "reduction": 0.1},
+    ),
+    (schema.Measure, {}, {"reduction": 0.1}),
+    (schema.Snapshots, {}, {"weights": False, "widths": [20], "seeds": [0]}),
+    (schema.Snapshots, {"steps": [0], "weights": False}, {"widths": [20], "seeds": [0]}),
+    (schema.Virtual, {}, {"neurons": [200, 100]}),
+]
+
+
+@pytest.mark.parametrize(
+    ("group", "beside", "key", "value"),
+    [(group, beside, key, value) for group, beside, idle in IDLE for key, value in idle.items()],
+)
+def test_a_setting_without_effect_is_refused_and_its_default_is_not(group, beside, key, value):
+    with pytest.raises(ValueError, match=rf"\w+\.{key} = .* has no effect (with|beside|without) .*: leave it out"):
+        group(**beside, **{key: value})
+    default = getattr(group(**beside), key)
+    assert getattr(group(**beside, **{key: default}), key) == default
+
+
+def test_the_message_of_a_setting_without_effect_names_both_keys():
+    with pytest.raises(ValueError, match=r"data.seed = 3 has no effect beside data.path = 'my.csv', which goes with"):
+        schema.Data(path="my.csv", seed=3)
+    with pytest.raises(ValueError, match=r"measure.reduction = 0.1 has no .* measure.observables = \['clusters'\]"):
+        schema.Measure(observables=["clusters"], reduction=0.1)
+
+
+def test_an_observable_of_your_own_sees_all_settings():
+    schema.Measure(observables=["mymodule.count"], threshold=0.9, reduction=0.1)
+
+
+def test_the_data_sets_that_take_a_seed_or_a_number_of_samples_are_those_of_the_rules():
+    for name in registry.REGISTRY["data"]:
+        options = inspect.signature(registry.resolve("data", name)).parameters
+        assert ("seed" in options) == (name in DRAWN)
+        assert ("samples" in options) == (name not in WHOLE)
+
+
 def test_every_known_name_can_be_resolved():
     for kind, names in registry.REGISTRY.items():
         for name in names:
@@ -107,17 +165,54 @@ def test_every_known_name_can_be_resolved():
         ({"activation": "torch.nothing"}, "network.activation = 'torch.nothing': the module 'torch' has no 'nothing'"),
         ({"flow": "adma"}, "flow = 'adma' is not known, did you mean 'adam'"),
         ({"data": "parabla"}, "data.name = 'parabla' is not known, did you mean 'parabola'"),
+        ({"device": "mps"}, "device = 'mps' is not allowed: cpu, cuda, cuda:0 and so on"),
+        ({"device": "meta"}, "device = 'meta' is not allowed: cpu, cuda"),
+        ({"device": "xpu"}, "device = 'xpu' is not allowed: cpu, cuda"),
+        ({"device": None}, "device = None is not allowed: a text"),
+        ({"widths": None}, "widths = None is not allowed: integers alone, such as"),
+        ({"widths": [[20]]}, r"widths = \[20\] is not allowed: integers alone, such as"),
+        ({"seeds": "a"}, "seeds = 'a' is not allowed: integers alone, such as"),
+        ({"gamma": "x"}, "init.gamma = 'x' is not allowed: a number"),
+        ({"gamma": None}, "init.gamma = None is not allowed: a number"),
+        ({"gamma": 10**400}, "init.gamma = 10+ is not allowed: a number that floating point can hold"),
+        ({"gamma_prime": True}, "init.gamma_prime = True is not allowed: a number"),
+        ({"gamma": []}, r"gamma = \[\] is not allowed: at least one"),
+        ({"init": 5}, "init = 5 is not allowed: ntk, .* a condense.schema.Plane, Named or SpelledOut"),
+        ({"init": "he", "gamma": [1, 2]}, r"gamma = \[1, 2\] has no effect beside init = 'he': leave one of them out"),
+        ({"init": "he", "gamma_prime": 0.2}, r"gamma_prime = \[0.2\] has no effect beside init = 'he'"),
+        ({"antisymmetric": "no"}, "antisymmetric = 'no' is not allowed: True, False or None"),
+        ({"network": 3}, "network = 3 is not allowed: 'two_layer', .* or an object with scales, init and forward"),
+        ({"network": int}, "network = <class 'int'> is not allowed"),
+        (
+            {"network": schema.Network(), "activation": "tanh"},
+            "activation = 'tanh' has no effect beside network = Netw",
+        ),
+        (
+            {"network": "residual", "activation": "tanh"},
+            "network.activation = 'tanh' has no effect with network = resid",
+        ),
+        (
+            {"network": "mynet.Net", "activation": "tanh"},
+            "network.activation = 'tanh' has no effect with network mynet",
+        ),
+        ({"activation": math.tanh}, "network.activation = <built-in function tanh> is not allowed: a text"),
+        ({"flow": 3}, "flow = 3 is not allowed: 'exponential', 'descent', 'adam', or a condense.schema.Exponential, D"),
+        ({"flow": schema.Flow}, "flow = <class .*Flow'> is not allowed"),
+        ({"measure": "clusters"}, "measure = 'clusters' is not allowed: a condense.schema.Measure"),
+        ({"folder": 3}, "folder = 3 is not allowed: the path of a folder, or None"),
+        ({"compiled": "no"}, "compiled = 'no' is not allowed: true or false"),
+        ({"dtype": 64}, "dtype = '64' is not allowed: float64 or float32"),
     ],
 )
 def test_the_python_door_refuses_before_anything_runs(options, message):
     with pytest.raises(ValueError, match=message):
-        simulate(widths=[10], seeds=[0], **options)
+        simulate(**{"widths": [10], "seeds": [0], **options})
 
 
 def test_a_config_survives_plain_containers():
     config = schema.Config(
         init=schema.SpelledOut("m", "2*m**-0.5", "1", antisymmetric=False),
-        network=schema.Network(activation="tanh", kwargs={"hidden": 3}),
+        network=schema.Network(_target_="mynet.Net", kwargs={"hidden": 3}),
         flow=schema.Descent(rate=0.1),
         measure=schema.Measure(observables=["relative_change"]),
         widths=[10],
@@ -127,6 +222,33 @@ def test_a_config_survives_plain_containers():
     assert schema.Config.of(json.loads(json.dumps(asdict(config)))) == config
     assert schema.Config.of(yaml.safe_load(OmegaConf.to_yaml(OmegaConf.create(asdict(config))))) == config
     assert schema.Config.of({}) == schema.Config()
+
+
+@pytest.mark.parametrize(
+    ("group", "options", "message"),
+    [
+        (schema.Exponential, {"rtol": "a"}, "flow.rtol = 'a' is not allowed: a number"),
+        (schema.Adam, {"max_steps": 1.5}, "flow.max_steps = 1.5 is not allowed: an integer"),
+        (schema.Snapshots, {"losses": ["a"]}, "snapshots.losses = 'a' is not allowed: a number"),
+        (schema.Snapshots, {"seeds": 3}, r"snapshots.seeds = 3 is not allowed: a list, such as snapshots.seeds=\[3\]"),
+        (schema.Measure, {"observables": "clusters"}, "measure.observables = 'clusters' is not allowed: a list"),
+        (schema.Network, {"bias": "no"}, "network.bias = 'no' is not allowed: true or false"),
+        (schema.Data, {"name": None}, "data.name = None is not allowed: a text"),
+        (schema.Named, {"antisymmetric": "no"}, "init.antisymmetric = 'no' is not allowed: true or false"),
+        (schema.SpelledOut, {"alpha": None}, "init.alpha: 'None' is not a positive number times a power of m"),
+        (schema.Config, {"init": 5}, "init = 5 is not allowed: a condense.schema.Plane or Named or SpelledOut"),
+        (schema.Config, {"flow": None}, "flow = None is not allowed: a condense.schema.Exponential or Descent or Adam"),
+    ],
+)
+def test_a_value_of_the_wrong_kind_is_refused_from_python_too(group, options, message):
+    with pytest.raises(ValueError, match=message):
+        group(**options)
+
+
+def test_numbers_of_numpy_are_numbers_and_integers_stay_integers():
+    assert schema.Exponential(rtol=np.float32(0.5), max_steps=np.int64(7)) == schema.Exponential(rtol=0.5, max_steps=7)
+    assert isinstance(schema.Exponential(stop=0).stop, int)  # 0 and 0.0 are other keys
+    assert schema.Virtual(widths=np.array([1e3, 1e6])).widths == [1e3, 1e6]
 
 
 @pytest.mark.parametrize("horizon", [math.inf, ".inf", "inf", "Infinity"])

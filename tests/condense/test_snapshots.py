@@ -200,6 +200,9 @@ def test_a_folder_that_cannot_serve_is_refused(tmp_path):
         with pytest.raises(ValueError, match=r"holds runs that differ in .*; give another folder") as refused:
             condense.simulate(1.0, folder=tmp_path, **options, **change)
         assert said in str(refused.value)
+    starts = [schema.Named("he"), schema.Named("he", antisymmetric=False)]
+    with pytest.raises(ValueError, match="differ in setting.init.antisymmetric: True there, False here; give each its"):
+        condense.simulate(init=starts, folder=tmp_path / "other", **options)
     (tmp_path / "simulate.json").unlink()
     with pytest.raises(ValueError, match=r"holds runs that are not of simulate\(folder=\.\.\.\)"):
         condense.simulate(1.0, folder=tmp_path, **options)

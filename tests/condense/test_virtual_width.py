@@ -133,8 +133,9 @@ def test_what_is_computed_decides_what_it_costs():
         ({"widths": [1000.5]}, r"virtual.widths = \[1000.5\] is not allowed: whole numbers"),
         ({"widths": [float("inf")]}, r"virtual.widths = \[inf\] is not allowed: whole numbers"),
         ({"widths": [float("nan")]}, r"virtual.widths = \[nan\] is not allowed: whole numbers"),
-        ({"widths": ["1e3"]}, r"virtual.widths = \['1e3'\] is not allowed: whole numbers"),
-        ({"widths": [1000, 1e3]}, r"virtual.widths = \[1000, 1000.0\] is not allowed: .*, each once"),
+        ({"widths": ["x"]}, r"virtual.widths = 'x' is not allowed: a number"),
+        ({"widths": 1e3}, r"virtual.widths = 1000.0 is not allowed: a list, such as virtual.widths=\[1000.0\]"),
+        ({"widths": [1000, 1e3]}, r"virtual.widths = \[1000.0, 1000.0\] is not allowed: .*, each once"),
         ({"neurons": [100]}, r"virtual.neurons = \[100\] is not allowed: two different integers or more, 1 or above: "),
         ({"neurons": [100, 100]}, r"virtual.neurons = \[100, 100\] is not allowed: two different integers"),
         (

@@ -7,7 +7,7 @@ from hydra import initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import ConfigCompositionException
 from hydra.types import RunMode
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -117,6 +117,7 @@ def check(composers, lines):
 
 @settings(max_examples=30, deadline=None)
 @given(lines=lines_of(OURS))
+@example(lines=["measure.level=0.95", "measure={level: 0.8}"])
 def test_ours_composes_as_hydra_does(ours, lines):
     check(ours, lines)
 
