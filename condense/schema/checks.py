@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 
 from condense import registry
 
-__all__ = ["between", "finite", "known", "known_key", "positive", "refuse", "whole"]
+__all__ = ["between", "countable", "finite", "known", "known_key", "positive", "refuse", "whole"]
 
 
 def refuse(key: str, value: object, allowed: str) -> NoReturn:
@@ -44,7 +44,14 @@ def whole(key: str, value: Any) -> int:
     """Return an element of a list of integers as int."""
     if isinstance(value, bool) or not isinstance(value, int | float | Integral) or value % 1 != 0:
         refuse(key, value, "integers alone, such as [1000,4000]")
-    return int(value)
+    return countable(key, int(value))
+
+
+def countable(key: str, value: int) -> int:
+    """Return an integer that 64 bits hold, as numpy and torch count."""
+    if abs(value) >= 2**63:
+        refuse(key, value, "an integer below 2^63")
+    return value
 
 
 def known(kind: str, name: str, own: str) -> None:

@@ -17,6 +17,9 @@ from condense.schema.virtual import Virtual
 
 __all__ = ["Config"]
 
+MOST = 10**12
+"""Neurons that could be held in any memory."""
+
 KINDS: Mapping[str, tuple[type, ...]] = {
     "init": (Plane, Named, SpelledOut),
     "network": (Network,),
@@ -56,6 +59,9 @@ class Config:
         if not (self.widths or self.virtual) or any(width < 1 for width in self.widths):
             allowed = "a list of at least one integer, 1 or above, such as [1000,4000], or [] beside virtual.widths"
             refuse("widths", list(self.widths), allowed)
+        for key, counts in (("widths", self.widths), ("virtual.neurons", self.virtual.neurons)):
+            if max(counts, default=0) > MOST:
+                refuse(key, counts, f"at most {MOST:.0e} neurons, wider ones as virtual.widths")
         if not self.seeds or not all(0 <= seed < 2**63 for seed in self.seeds):
             refuse("seeds", list(self.seeds), "a list of at least one integer, 0 or above, such as [0,1,2]")
         for key in ("widths", "seeds"):

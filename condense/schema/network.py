@@ -18,6 +18,9 @@ WHOLE = ("parabola", "two_ramps")
 DRAWN = ("sines_3d", "sines_5d", "digits", "mnist")
 """Data sets that depend on a seed."""
 
+MOST = 10**6
+"""Data points whose pairs could be held in any memory."""
+
 
 @dataclass
 class Network:
@@ -95,6 +98,8 @@ class Data:
     def __post_init__(self) -> None:
         settle(self, "data.")
         known("data", self.name, "; data of your own comes by data.path=my.npz")
+        if self.samples is not None and not 1 <= self.samples <= MOST:
+            refuse("data.samples", self.samples, f"an integer from 1 to {MOST}: the flow looks at all pairs of them")
         if self.seed < 0:
             refuse("data.seed", self.seed, "an integer, 0 or above")
         refuse_idle("data.", self, self.idle)

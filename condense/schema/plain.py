@@ -8,7 +8,7 @@ from dataclasses import fields
 from numbers import Integral, Real
 from typing import Any, TypeVar, get_type_hints
 
-from condense.schema.checks import known_key, refuse
+from condense.schema.checks import countable, known_key, refuse
 
 __all__ = ["build", "nearest_kind", "settle"]
 
@@ -84,7 +84,7 @@ def _spelled_number(key: str, text: str) -> float:
 def _integer(key: str, value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, Integral):
         refuse(key, value, "an integer")
-    return int(value)
+    return countable(key, int(value))
 
 
 def _truth(key: str, value: Any) -> bool:

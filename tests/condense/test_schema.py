@@ -331,3 +331,27 @@ def test_a_dotted_path_may_have_any_number_of_parts(package, kind, path):
 def test_a_dotted_path_that_leads_nowhere_says_why(package, path, message):
     with pytest.raises(ValueError, match=message):
         registry.resolve("network", path, "network._target_")
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"widths": [10**400]}, "widths = 10+ is not allowed: an integer below 2\\^63"),
+        ({"widths": [20, 10**13]}, "is not allowed: at most 1e\\+12 neurons, wider ones as virtual.widths"),
+        ({"virtual": {"widths": [1e3], "neurons": [10**13, 10]}}, "virtual.neurons = .*: at most 1e\\+12 neurons"),
+        ({"seeds": [2**63]}, "seeds = 9223372036854775808 is not allowed: an integer below 2\\^63"),
+        ({"snapshots": {"steps": [2**63]}}, "snapshots.steps = 9223372036854775808 is not allowed"),
+        ({"flow": {"max_steps": 10**400}}, "flow.max_steps = 10+ is not allowed: an integer below 2\\^63"),
+        ({"flow": {"stop": 10**400}}, "flow.stop = 10+ is not allowed: a number that floating point can hold"),
+        ({"init": {"gamma": 10**400}}, "init.gamma = 10+ is not allowed: a number that floating point can hold"),
+        ({"virtual": {"widths": [10**400]}}, "virtual.widths = 10+ is not allowed: a number that floating point"),
+        ({"data": {"name": "sines_1d", "samples": 10**9}}, "data.samples = 10+ is not allowed: an integer from 1 to"),
+        (
+            {"data": {"name": "sines_3d", "samples": -1}},
+            "data.samples = -1 is not allowed: an integer from 1 to 1000000",
+        ),
+    ],
+)
+def test_numbers_beyond_all_count_are_refused_by_key(values, message):
+    with pytest.raises(ValueError, match=message):
+        schema.Config.of(values)
