@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from analysis.intervals import Interval
-from analysis.line import level_line, local_zero, scattered
+from analysis.intervals import Interval, degrees, errors, sample
+from analysis.line import crossing, level_line, root, scattered
 from condense import plane
 
 __all__ = ["COLOUR_RANGE", "COLUMNS", "ROWS", "RULES", "Boundary", "regression_zero"]
@@ -23,7 +23,9 @@ ROWS = 41
 """The gamma' at which a line through points anywhere is given, from their lowest to their highest."""
 
 Values = NDArray[np.float64]
-Rule = Callable[[Values, Values], float]
+Places = NDArray[np.intp]
+Rule = Callable[[Values, Values], Places]
+"""The places of the cells whose straight line has the zero of a row for its root, from gammas and exponents."""
 
 
 def regression_zero(gamma: Values, slope: Values) -> float:
@@ -35,18 +37,21 @@ def regression_zero(gamma: Values, slope: Values) -> float:
         T. Luo, Z.-Q. J. Xu, Z. Ma, Y. Zhang, "Phase Diagram for Two-layer ReLU Neural Networks at
         Infinite-width Limit", JMLR 22(71), 2021, Figure 4: this rule gives the zeros marked there.
     """
-    near = np.isfinite(slope) & (abs(slope) < COLOUR_RANGE)
-    if near.sum() < 2:
-        return float("nan")
-    (variance, covariance), _ = np.cov(gamma[near], slope[near], bias=True)
-    rise = covariance / variance
-    root = -(slope[near].mean() - rise * gamma[near].mean()) / rise if rise > 0 else np.nan
-    return float(root) if gamma.min() <= root <= gamma.max() else float("nan")
+    return _zero(gamma, slope, _near(gamma, slope))
+
+
+def _near(gamma: Values, slope: Values) -> Places:
+    return np.flatnonzero(np.isfinite(slope) & (abs(slope) < COLOUR_RANGE))
+
+
+def _zero(gamma: Values, slope: Values, cells: Places) -> float:
+    zero = root(gamma[cells], slope[cells])
+    return zero if gamma.min() <= zero <= gamma.max() else float("nan")
 
 
 RULES: dict[str, Rule] = {
-    "gamma_local": local_zero,
-    "gamma_regression": regression_zero,
+    "gamma_local": crossing,
+    "gamma_regression": _near,
 }
 
 COLUMNS = (
@@ -56,6 +61,7 @@ COLUMNS = (
     "gamma_theory",
     "level",
     "seeds",
+    "seeds_most",
 )
 
 
@@ -63,8 +69,10 @@ COLUMNS = (
 class Boundary:
     """The measured and the predicted boundary, a row per gamma' with at least two gammas.
 
-    The interval of a zero is that of the zeros which the same rule gives for each seed alone. It is NaN
-    unless every seed has a zero inside the row: the zeros of the others would not be a fair sample.
+    A zero is the root of a straight line through cells of the row, each the mean over all seeds that the cell has. Its
+    interval is of the same cells and the same seeds: what each seed adds to the errors of these means moves the root to
+    first order (`analysis.intervals.errors`). `seeds` and `seeds_most` are the fewest and the most of a cell that
+    enters.
 
     Points that are no grid, such as those of hydra/sweeper=boundary, have few rows: then it is the line through all of
     them (`analysis.line.level_line`), at ROWS even values of gamma', and nothing is regressed.
@@ -97,20 +105,42 @@ class Boundary:
         if not rows:
             return pd.DataFrame(columns=list(COLUMNS), dtype=float)
         found = pd.concat([self._zeros(rows, name, rule) for name, rule in RULES.items()], axis=1)
-        found["seeds"] = [row.shape[1] for row in rows.values()]
-        found = found.rename(columns={f"{name}_value": name for name in RULES})
-        return found.rename_axis("gamma_prime").reset_index()
+        counts = pd.DataFrame({row: _seeds(table) for row, table in rows.items()}, index=["seeds", "seeds_most"]).T
+        return found.join(counts).rename_axis("gamma_prime").reset_index()
 
     def _zeros(self, rows: dict[float, pd.DataFrame], name: str, rule: Rule) -> pd.DataFrame:
-        alone = pd.DataFrame({row: table.apply(_zero, rule=rule) for row, table in rows.items()}).T
-        fair = [row for row, table in rows.items() if alone.loc[row].reindex(table.columns).notna().all()]
-        ends = self.interval(alone.loc[fair])[["low", "high"]].astype(float)
-        value = pd.Series({row: _zero(table.mean(axis=1), rule) for row, table in rows.items()})
-        return ends.reindex(list(rows)).assign(value=value).rename(columns=lambda end: f"{name}_{end}")
+        zeros = {row: _moved(table, rule) for row, table in rows.items()}
+        moved = pd.DataFrame({row: moved for row, (_, moved, _) in zeros.items()}).T
+        ends = self.interval(moved, pd.Series({row: dof for row, (_, _, dof) in zeros.items()}))
+        value = pd.Series({row: zero for row, (zero, _, _) in zeros.items()})
+        low, high = ends["low"].astype(float).clip(upper=0), ends["high"].astype(float).clip(lower=0)
+        return pd.DataFrame({name: value, f"{name}_low": value + low, f"{name}_high": value + high})
 
 
-def _zero(slopes: pd.Series[float], rule: Rule) -> float:
-    return rule(np.asarray(slopes.index, np.float64), np.asarray(slopes, np.float64))
+def _moved(row: pd.DataFrame, rule: Rule) -> tuple[float, pd.Series[float], float]:
+    """Return the zero of a row, by how much each seed moves it, and degrees of freedom, given gamma by seeds.
+
+    The line through cells at gamma_i has the value sum_i h_i S_i at its root r, h_i = 1/n + (gamma_i - <gamma>)
+    (r - <gamma>) / sum (gamma_i - <gamma>)^2, so that an error e_i of S_i moves r by -h_i e_i / slope.
+    """
+    gamma, mean = np.asarray(row.index, np.float64), row.mean(axis=1).to_numpy(np.float64)
+    cells = rule(gamma, mean)
+    zero = _zero(gamma, mean, cells)
+    if np.isnan(zero):
+        return zero, pd.Series(np.nan, index=row.columns), 0.0
+    used, off = row.iloc[cells], gamma[cells] - gamma[cells].mean()
+    weights = 1 / len(cells) + off * (zero - gamma[cells].mean()) / (off @ off)
+    parts = -weights[:, None] * errors(used) * (off @ off) / (off @ mean[cells])
+    moved = sample(parts.sum(axis=0), used.notna().any().to_numpy())
+    return zero, pd.Series(moved, index=row.columns), degrees(parts, used.notna().sum(axis=1).to_numpy())
+
+
+def _seeds(row: pd.DataFrame) -> tuple[int, int]:
+    """Return the fewest and the most seeds of a cell that a zero of the row is made of; of all without a zero."""
+    gamma, mean = np.asarray(row.index, np.float64), row.mean(axis=1).to_numpy(np.float64)
+    used = np.unique(np.concatenate([rule(gamma, mean) for rule in RULES.values()]))
+    seeds = row.notna().sum(axis=1).iloc[used if used.size else slice(None)]
+    return int(seeds.min()), int(seeds.max())
 
 
 def _rows(slopes: pd.DataFrame) -> dict[float, pd.DataFrame]:

@@ -15,8 +15,8 @@ from analysis.reductions import reductions, widest
 from analysis.regimes import measured, order_parameter, predicted
 from condense import plane, records
 
-__all__ = ["PAIR", "Exponents", "LocalSlopes", "blocks", "in_pairs", "named", "seed_slopes", "theory"]
-__all__ += ["usable"]
+__all__ = ["PAIR", "Exponents", "LocalSlopes", "blocks", "in_pairs", "named", "seed_slopes", "side_by_side"]
+__all__ += ["theory", "usable"]
 
 PREDICTED = ("w", "a", "theta")
 """The blocks whose exponents the theory of the plane predicts."""
@@ -55,7 +55,7 @@ class Exponents:
     """The exponents of every plane point with their intervals, predictions and regimes, a row a point.
 
     S is the mean of the seeds' own slopes, which is the least-squares line through all runs where all
-    seeds have the same widths.
+    seeds have the same widths. `seeds` are those that S and its interval are made of; without S, those that converged.
     """
 
     interval: Interval = field(default_factory=Interval)
@@ -65,7 +65,7 @@ class Exponents:
         points = runs.groupby(POINT).size().index
         found = {block: self.interval(seed_slopes(runs, block)).reindex(points) for block in blocks(runs)}
         slopes = [named(table, block) for block, table in found.items()]
-        parts = [*slopes, theory(points, found), self._regimes(found, points), _counts(runs)]
+        parts = [*slopes, theory(points, found), self._regimes(found, points), _counts(runs, _seeds(found))]
         return pd.concat(parts, axis=1).reset_index()
 
     def _regimes(self, found: dict[str, pd.DataFrame], points: pd.Index[Any]) -> pd.DataFrame:
@@ -96,7 +96,17 @@ def theory(points: pd.Index[Any], found: dict[str, pd.DataFrame]) -> pd.DataFram
     return pd.DataFrame(rows, index=points)[known].rename(columns=lambda block: f"S_{block}_predicted")
 
 
-def _counts(runs: pd.DataFrame) -> pd.DataFrame:
+def side_by_side(found: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    """Return the intervals of all blocks as columns, and the seeds behind the exponent of the order parameter."""
+    return pd.concat([*(named(table, block) for block, table in found.items()), _seeds(found)], axis=1)
+
+
+def _seeds(found: dict[str, pd.DataFrame]) -> pd.Series[int]:
+    block = order_parameter(found)
+    return found[block]["seeds"] if block in found else pd.Series(dtype=float, name="seeds")
+
+
+def _counts(runs: pd.DataFrame, behind: pd.Series[int]) -> pd.DataFrame:
     done = runs[runs["converged"]]
     wide = widest(done).groupby(POINT)
     counts = pd.DataFrame({"runs": runs.groupby(POINT).size(), "converged": runs.groupby(POINT)["converged"].sum()})
@@ -104,6 +114,7 @@ def _counts(runs: pd.DataFrame) -> pd.DataFrame:
     counts["clusters_capped"] = wide["clusters_capped"].any()
     counts["clusters_exact"] = wide["clusters_exact"].all()
     counts[["seeds", "widths"]] = done.groupby(POINT)[["seed", "width"]].nunique()
+    counts["seeds"] = behind.where(behind > 0).reindex(counts.index).fillna(counts["seeds"])
     counts = counts.fillna({"seeds": 0, "widths": 0, "clusters_capped": False, "clusters_exact": True})
     flags = ["clusters_capped", "clusters_exact"]
     counts = counts.astype({"seeds": int, "widths": int, "converged": int} | dict.fromkeys(flags, bool))
@@ -126,10 +137,7 @@ class LocalSlopes:
         """Return the table of `local_slopes.csv`: a row for each point and pair of neighbouring widths."""
         pairs = in_pairs(runs)
         found = {block: self.interval(seed_slopes(pairs, block, PAIR)) for block in blocks(pairs)}
-        tables = [named(table, block) for block, table in found.items()]
-        if not tables:
-            return pd.DataFrame(columns=PAIR)
-        return pd.concat(tables, axis=1).reset_index()
+        return side_by_side(found).reset_index() if found else pd.DataFrame(columns=PAIR)
 
 
 def in_pairs(runs: pd.DataFrame) -> pd.DataFrame:

@@ -81,7 +81,7 @@ def _line_gaps(boundary: pd.DataFrame, slope: str) -> list[str]:
         [f"{slope} is not zero between the points at gamma' = {_listed(outside)}; widen gamma"] if len(outside) else []
     )
     if boundary["gamma_local_low"].isna().all():
-        found.append("no interval of the line: one seed; add seeds, e.g. seeds=[0,1,2]")
+        found.append("no interval of the line: points beside it have one seed; add seeds, e.g. seeds=[0,1,2]")
     return found
 
 
@@ -102,8 +102,8 @@ def _row_gaps(row: pd.Series[Any], exponents: pd.DataFrame, slope: str) -> list[
     if pd.isna(row["gamma_regression"]):
         found.append(f"{name}: the line regressed over |{slope}| < 0.5 has no root between {span}")
     for rule, word in rules.items():
-        if row["seeds"] > 1 and pd.notna(row[rule]) and pd.isna(row[f"{rule}_low"]):
-            found.append(f"{name}: no interval by {word}, not every seed alone has a zero between {span}")
+        if row["seeds_most"] > 1 and pd.notna(row[rule]) and pd.isna(row[f"{rule}_low"]):
+            found.append(f"{name}: no interval by {word}, a cell that it is made of has one seed; add seeds there")
     return found
 
 

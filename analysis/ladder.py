@@ -68,12 +68,13 @@ def limit(slopes: pd.DataFrame, interval: Interval) -> pd.DataFrame:
 
     it may still move as far as it did in the last two steps, which covers an approach by a factor up to 1/sqrt(2) a
     step, and turning points. Columns: value, low, high, seeds, method, width_low, width_high, rungs, change (the last,
-    signed), reach (both, without sign) and reason: why it is not settled, "" if it is.
+    signed, of the seeds that both slopes have), reach (both, without sign) and reason: why it is not settled, "" if it
+    is.
     """
     table = interval(slopes)
     low, high = (np.log10(table.index.get_level_values(name).to_numpy(float)) for name in ("width_low", "width_high"))
     middle = pd.Series((low + high) / 2, index=table.index)
-    table["change"] = _step(table["value"])
+    table["change"] = slopes.groupby(level=POINT).diff().mean(axis=1)
     pace = table["change"].abs() / _step(middle)
     before = table["change"].abs().groupby(level=POINT).shift()
     table["reach"] = table["change"].abs() + before
@@ -93,6 +94,7 @@ def _reasons(last: pd.DataFrame) -> pd.Series[str]:
     moved = last["change"].abs()
     found = {
         f"fewer than {RUNGS} rungs": last["rungs"] < RUNGS,
+        "rungs in a row have no seed in common": last["reach"].isna(),
         f"moved by more than {MOVED:g} in the last step": moved > MOVED,
         "does not slow down": (moved > STILL) & (last["slowing"] > SLOWING),
     }

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.collect import POINT
-from analysis.exponents import blocks, named, seed_slopes
+from analysis.exponents import blocks, seed_slopes, side_by_side
 from analysis.intervals import Interval
 from condense import records
 
@@ -69,10 +69,9 @@ class LossExponents:
         """
         runs = _spanned(at_losses(curves, losses)).assign(converged=True)
         found = {block: self.interval(seed_slopes(runs, block, _SPAN)) for block in blocks(runs)}
-        tables = [named(table, block) for block, table in found.items()]
-        if not tables:
+        if not found:
             return pd.DataFrame(columns=_SPAN)
-        return pd.concat(tables, axis=1).assign(level=self.interval.level).reset_index()
+        return side_by_side(found).assign(level=self.interval.level).reset_index()
 
 
 def _spanned(runs: pd.DataFrame) -> pd.DataFrame:

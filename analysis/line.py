@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 from scipy.interpolate import CloughTocher2DInterpolator, LinearNDInterpolator
 from scipy.spatial import Delaunay
 
-from analysis.intervals import Interval
+from analysis.intervals import Interval, degrees, errors, sample
 
-__all__ = ["fills", "level_line", "local_zero", "scattered"]
+__all__ = ["crossing", "fills", "level_line", "local_zero", "root", "scattered"]
 
 ALONG = 81
 """Values of gamma at which a crossing is looked for, and then once more between two of these."""
@@ -42,12 +42,12 @@ def scattered(plain: pd.DataFrame) -> bool:
 def level_line(slopes: pd.DataFrame, rows: Values, interval: Interval) -> pd.DataFrame:
     """Return where S is zero at each gamma', with the interval of that zero.
 
-    S is the cubic of Clough and Tocher on the triangles of the points. The surfaces s_k of the seeds, made in the same
-    way, move its zero to first order by -(s_k - S) / (dS/dgamma); the zero is the mean of these over the seeds, and its
-    interval is that of a mean. All points have their seeds in common, so what they err in common stays common. Where
-    points differ in their seeds, the deviation of a seed counts for n / n_i at a point with n_i of the n seeds that the
-    corners of the triangle have: so much of the error of the mean there is its own. The interval and the difference to
-    the zero by linear interpolation, which is an upper bound in practice, are added as independent errors.
+    S is the cubic of Clough and Tocher on the triangles of the points, through their means over all seeds that each
+    has. What the seeds add to the errors of these means (`analysis.intervals.errors`), as a surface made in the same
+    way, moves the zero to first order by -e_k / (dS/dgamma): errors that points have in common, as they have the seeds,
+    stay common. The degrees of freedom are those of the corners of the triangle in which the zero lies, by their
+    weights in it. The interval and the difference to the zero by linear interpolation, which is an upper bound in
+    practice, are added as independent errors.
 
     Args:
         slopes: of each seed, (gamma, gamma') by seeds; NaN where a point lacks a seed.
@@ -55,26 +55,27 @@ def level_line(slopes: pd.DataFrame, rows: Values, interval: Interval) -> pd.Dat
         interval: of the mean over seeds.
 
     Returns:
-        gamma, low, high, interpolation (the difference to linear interpolation) and seeds, by gamma_prime; NaN where
-        no zero lies within the points.
+        gamma, low, high, interpolation (the difference to linear interpolation), seeds and seeds_most (the fewest and
+        the most of a corner of the triangle), by gamma_prime; NaN where no zero lies within the points.
     """
     slopes = slopes.dropna(how="all")
     surface = _Surface(slopes)
     zeros = np.array([surface.zero(row) for row in rows])
-    found = [surface.seed_zeros(zero, row) for zero, row in zip(zeros, rows, strict=True)]
-    alone = pd.DataFrame(found, index=pd.Index(rows, name="gamma_prime"), columns=slopes.columns, dtype=float)
-    ends = interval(alone[np.isfinite(zeros)]).reindex(alone.index)
+    found = [surface.moved(zero, row) for zero, row in zip(zeros, rows, strict=True)]
+    index = pd.Index(rows, name="gamma_prime")
+    moved = pd.DataFrame([each for each, _, _ in found], index=index, columns=slopes.columns, dtype=float)
+    ends = interval(moved, pd.Series([dof for _, dof, _ in found], index=index))
     bias = np.array([surface.interpolation(zero, row) for zero, row in zip(zeros, rows, strict=True)])
-    below, above = zeros - ends["low"].astype(float), ends["high"].astype(float) - zeros
     return pd.DataFrame(
         {
             "gamma": zeros,
-            "low": zeros - np.hypot(below, bias),
-            "high": zeros + np.hypot(above, bias),
+            "low": zeros - np.hypot(ends["low"].astype(float), bias),
+            "high": zeros + np.hypot(ends["high"].astype(float), bias),
             "interpolation": bias,
-            "seeds": alone.notna().sum(axis=1),
+            "seeds": [seeds.min() for _, _, seeds in found],
+            "seeds_most": [seeds.max() for _, _, seeds in found],
         },
-        index=alone.index,
+        index=index,
     )
 
 
@@ -84,12 +85,31 @@ def local_zero(gamma: Values, slope: Values) -> float:
     It is a crossing from negative to positive; of several, the one nearest to the mean of all sign changes.
     NaN if there is none. Cells that are NaN are passed over; gamma must increase.
     """
-    gamma, slope = gamma[np.isfinite(slope)], slope[np.isfinite(slope)]
-    changes = np.flatnonzero((slope[:-1] < 0) != (slope[1:] < 0))
-    step = slope[changes + 1] - slope[changes]
-    zeros = gamma[changes] - slope[changes] * (gamma[changes + 1] - gamma[changes]) / step
-    upward = zeros[step > 0]
-    return float(upward[np.argmin(abs(upward - zeros.mean()))]) if upward.size else float("nan")
+    cells = crossing(gamma, slope)
+    return root(gamma[cells], slope[cells])
+
+
+def crossing(gamma: Values, slope: Values) -> NDArray[np.intp]:
+    """Return the places of the two cells between which `local_zero` lies, none if there is no zero."""
+    known = np.flatnonzero(np.isfinite(slope))
+    x, y = gamma[known], slope[known]
+    changes = np.flatnonzero((y[:-1] < 0) != (y[1:] < 0))
+    step = y[changes + 1] - y[changes]
+    zeros = x[changes] - y[changes] * (x[changes + 1] - x[changes]) / step
+    upward = step > 0
+    if not upward.any():
+        return known[:0]
+    nearest = changes[upward][np.argmin(abs(zeros[upward] - zeros.mean()))]
+    return known[nearest : nearest + 2]
+
+
+def root(gamma: Values, slope: Values) -> float:
+    """Return the root of the straight line regressed over cells; NaN for fewer than two, or if it does not rise."""
+    if len(gamma) < 2:
+        return float("nan")
+    (variance, covariance), _ = np.cov(gamma, slope, bias=True)
+    rise = covariance / variance
+    return float(gamma.mean() - slope.mean() / rise) if rise > 0 else float("nan")
 
 
 class _Surface:
@@ -102,10 +122,10 @@ class _Surface:
         self._corner, self._span = points.min(axis=0), np.ptp(points, axis=0)
         self._triangles = Delaunay((points - self._corner) / self._span)
         mean = slopes.mean(axis=1).to_numpy(np.float64)
-        added = np.where(self._there, slopes.to_numpy(np.float64) - mean[:, None], 0) / self._there.sum(axis=1)[:, None]
+        self._errors = errors(slopes)
         self._mean = CloughTocher2DInterpolator(self._triangles, mean)
         self._linear = LinearNDInterpolator(self._triangles, mean)
-        self._added = CloughTocher2DInterpolator(self._triangles, added)
+        self._added = CloughTocher2DInterpolator(self._triangles, self._errors)
 
     def zero(self, gamma_prime: float) -> float:
         """Return the zero of a row; NaN if there is none."""
@@ -124,15 +144,21 @@ class _Surface:
         """Return S along a row; NaN outside of the points."""
         return np.asarray(self._mean(self._unit(gamma, gamma_prime)))
 
-    def seed_zeros(self, gamma: float, gamma_prime: float) -> Values:
-        """Return the zero of each seed alone to first order; NaN for seeds that no corner of the triangle has."""
+    def moved(self, gamma: float, gamma_prime: float) -> tuple[Values, float, NDArray[np.intp]]:
+        """Return by how much each seed moves a zero, degrees of freedom, and the seeds of the triangle's corners."""
         unit = self._unit(np.array([gamma]), gamma_prime)
         [triangle] = self._triangles.find_simplex(np.nan_to_num(unit, nan=-1.0))
         if triangle < 0:
-            return np.full(self._there.shape[1], np.nan)
-        seeds = self._there[self._triangles.simplices[triangle]].any(axis=0)
+            return np.full(self._there.shape[1], np.nan), 0.0, np.zeros(1, np.intp)
+        corners = self._triangles.simplices[triangle]
+        there = self._there[corners]
+        seeds = there.sum(axis=1)
         [added] = self._added(unit)
-        return np.where(seeds, gamma - seeds.sum() * added / self._rise(gamma, gamma_prime), np.nan)
+        transform = self._triangles.transform[triangle]
+        weights = transform[:2] @ (unit[0] - transform[2])
+        parts = np.append(weights, 1 - weights.sum())[:, None] * self._errors[corners]
+        moved = sample(-added / self._rise(gamma, gamma_prime), there.any(axis=0))
+        return moved, degrees(parts, seeds), seeds
 
     def interpolation(self, gamma: float, gamma_prime: float) -> float:
         """Return by how much linear interpolation moves a zero."""

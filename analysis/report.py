@@ -126,8 +126,13 @@ def _boundary(analysis: Analysis) -> Table:
         table.add_column(column, justify="right")
     for _, row in rows.iterrows():
         zeros = [text for rule in ("gamma_local", "gamma_regression") for text in _zero(row, rule)]
-        table.add_row(f"{row['gamma_prime']:g}", *zeros, f"{row['gamma_theory']:g}", f"{row['seeds']:g}")
+        table.add_row(f"{row['gamma_prime']:g}", *zeros, f"{row['gamma_theory']:g}", _seeds(row))
     return table
+
+
+def _seeds(row: pd.Series[Any]) -> str:
+    fewest, most = row["seeds"], row["seeds_most"]
+    return f"{fewest:g}" if fewest == most else f"{fewest:g} to {most:g}"
 
 
 def _infinite(found: Infinite, block: str) -> list[RenderableType]:

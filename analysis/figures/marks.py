@@ -58,7 +58,7 @@ def mark_zero(ax: Axes, boundary: pd.DataFrame, block: str) -> None:
         return
     known = rows.dropna(subset=["gamma_local_low", "gamma_local_high"])
     level = f", {rows['level'].iloc[0]:.0%} interval" if len(known) else ""
-    level += "\n(no bar: a seed has no zero in view)" if 0 < len(known) < len(rows) else ""
+    level += "\n(no bar: a cell beside it has one seed)" if 0 < len(known) < len(rows) else ""
     ends: dict[str, Any] = {"colors": "black", "lw": 1.4, "path_effects": _HALO, "zorder": 5}
     ax.hlines(known["gamma_prime"], known["gamma_local_low"], known["gamma_local_high"], **ends)
     ax.scatter(

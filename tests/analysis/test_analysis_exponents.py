@@ -223,3 +223,16 @@ def test_ninety_per_cent_intervals_of_exponents_cover_in_85_to_95_per_cent(seeds
     assert len(table) == repetitions
     covered = table["gamma"].sub(1).between(table["S_w_low"], table["S_w_high"]).mean()
     assert 0.87 <= covered <= 0.93
+
+
+def test_the_seeds_are_those_that_the_exponent_is_made_of():
+    rows = power_law_rows(1.2, 0.0, seeds=4, noise=0.02)
+    for row in rows:
+        if row["seed"] == 3 and row["width"] != 500.0:
+            row.update(converged=False, status="max_steps")
+    runs = records.frame(rows)
+    found = only(Exponents()(runs))
+    assert found["seeds"] == 3
+    assert LocalSlopes()(runs)["seeds"].tolist() == [3, 3, 3]
+    alone = only(Exponents()(runs[runs["seed"] != 3]))
+    assert found[["S_w", "S_w_low", "S_w_high"]].tolist() == alone[["S_w", "S_w_low", "S_w_high"]].tolist()

@@ -130,6 +130,23 @@ def test_a_ladder_ends_below_the_first_rung_that_did_not_converge():
     assert tested["width"].max() == 1e12
 
 
+def test_a_slope_moves_by_what_the_seeds_of_both_rungs_say():
+    """Seeds apart by .2 in S that only the last rungs have do not make a ladder move that stands still."""
+    shift = [0.0, 0.0, 0.2, 0.2]
+    rows = [
+        {**row, "rd_w": row["width"] ** (0.1 + shift[row["seed"]])}
+        for row in ladder_rows(1.3, 0.0, noise=0.0, neurons=(20_000,))
+        if row["seed"] < 2 or row["width"] >= 1e20
+    ]
+    row = point(rows)
+    assert row["S_w"] == pytest.approx(0.2)
+    assert row["change"] == pytest.approx(0, abs=1e-12)
+    assert row["settled"]
+    assert row["seeds"] == 4
+    apart = [row for row in rows if (row["seed"] < 2) != (row["width"] >= 1e20)]
+    assert point(apart)["reason"] == "rungs in a row have no seed in common"
+
+
 def test_a_point_where_nothing_converged_has_a_row_too():
     rows = ladder_rows(1.3, 0.0) + stalled(ladder_rows(1.4, 0.0), lambda row: True)
     table = found(rows).exponents.set_index("gamma")

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from analysis.intervals import Interval, bootstrap_interval, t_interval
+from analysis.intervals import Interval, bootstrap_interval, degrees, errors, t_interval
 
 
 def test_the_t_interval_is_that_of_scipy():
@@ -81,4 +81,41 @@ def test_shifting_all_seeds_shifts_the_interval(values, shift):
     table = pd.DataFrame([values])
     found, moved = Interval()(table), Interval()(table + shift)
     assert moved["low"][0] == pytest.approx(found["low"][0] + shift, abs=1e-9)
-    assert found["low"][0] - 1e-12 <= found["value"][0] <= found["high"][0] + 1e-12
+    assert found["low"][0] <= found["value"][0] <= found["high"][0]
+
+
+@given(
+    st.lists(st.lists(st.none() | st.floats(-1e3, 1e3), min_size=12, max_size=12), min_size=1, max_size=4),
+    st.floats(0.01, 0.99),
+)
+def test_the_mean_lies_in_its_interval_whatever_seeds_are_missing(rows, level):
+    found = Interval(level)(pd.DataFrame(rows, dtype=float)).dropna(subset=["low", "high"])
+    assert (found["low"] <= found["value"]).all()
+    assert (found["value"] <= found["high"]).all()
+
+
+def test_errors_of_rows_give_variances_and_covariances_of_their_means():
+    """Over many draws of two rows with 8 and 3 seeds, three in common, whose deviations are half in common."""
+    rng = np.random.default_rng(0)
+    values = rng.normal(size=(4000, 1, 8)) + rng.normal(size=(4000, 2, 8))
+    values[:, 1, 3:] = np.nan
+    found = np.mean([error @ error.T for error in map(errors, map(pd.DataFrame, values))], axis=0)
+    exact = np.cov(np.nanmean(values, axis=2).T)
+    np.testing.assert_allclose(np.diag(found), np.diag(exact), rtol=0.06)
+    assert 0.75 * exact[0, 1] < found[0, 1] <= 1.06 * exact[0, 1]
+
+
+def test_rows_of_equal_seeds_have_their_degrees_of_freedom_and_others_those_of_what_errs_most():
+    parts = errors(pd.DataFrame(np.random.default_rng(1).normal(size=(3, 6))))
+    assert degrees(parts, np.array([6, 6, 6])) == 5
+    large, small = np.array([[0.0, 3.0], [0.1, 0.0]])
+    assert degrees(np.array([large, small]), np.array([3, 12])) == pytest.approx(2.0, abs=0.01)
+    assert degrees(np.array([large, small]), np.array([1, 12])) == 0
+
+
+def test_less_freedom_gives_a_wider_interval_and_none_gives_none():
+    table = pd.DataFrame(np.random.default_rng(2).normal(size=(1, 9)).repeat(4, axis=0))
+    found = Interval()(table, pd.Series([8.0, 6.0, 2.5, 0.0]))
+    assert found["method"].tolist() == ["bootstrap", "t", "t", "none"]
+    assert found.loc[2, "high"] - found.loc[2, "low"] > found.loc[1, "high"] - found.loc[1, "low"]
+    assert np.isnan(found.loc[3, "low"])
