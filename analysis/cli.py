@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from front_door.names import called, version
+
 if TYPE_CHECKING:
     from analysis.pipeline import Analysis
 
@@ -26,13 +28,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         found = analyses(options.folder, options.level)
         _write_all(options.folder, found)
     except (ValueError, OSError) as error:
-        print(f"python -m analysis: {error}", file=sys.stderr)
+        print(f"{called('analysis')}: {error}", file=sys.stderr)
         return 2
     return 0
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser("python -m analysis", description=_DESCRIPTION)
+    parser = argparse.ArgumentParser(called("analysis"), description=_DESCRIPTION)
+    parser.add_argument("--version", action="version", version=f"condense {version()}")
     parser.add_argument("folder", type=Path, metavar="DIR", help="a sweep folder, such as multirun/quickstart")
     parser.add_argument("--level", type=_level, help="confidence level of all intervals (default: measure.level, 0.9)")
     return parser

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
-import pyarrow as pa
 
 from condense import records
+from condense.loading import files_below, readable
 
 __all__ = ["OUTPUT", "POINT", "Collection", "SweepError", "collect"]
 
@@ -47,35 +47,15 @@ def collect(folder: Path | str) -> Collection:
         SweepError: the folder does not exist, has no records file below it, or none with a readable row.
     """
     folder = Path(folder)
-    files = _files(folder)
-    tables, skipped = _read(files)
-    tables = [table for table in tables if len(table)]
-    if not tables:
-        raise SweepError("\n".join([f"{folder}: no record in it can be read; {_ADVICE}", *skipped]))
-    runs = pd.concat(records.frames(tables), ignore_index=True)
+    try:
+        files = files_below(folder, but=folder / OUTPUT)
+        tables, skipped = readable(folder, files)
+    except records.RecordsError as error:
+        what, *complaints = str(error).splitlines()
+        raise SweepError("\n".join([f"{what}; {_ADVICE}", *complaints])) from error
+    runs = pd.concat(records.frames(tables.values()), ignore_index=True)
     runs, notes = _unique(_rounded(runs))
     return Collection(runs, tuple(skipped), tuple(notes), tuple(file.parent for file in files))
-
-
-def _files(folder: Path) -> list[Path]:
-    if not folder.is_dir():
-        raise SweepError(f"{folder}: {'not a' if folder.exists() else 'no such'} folder; {_ADVICE}")
-    output = folder / OUTPUT
-    files = sorted(path for path in folder.rglob(records.FILE) if output not in path.parents)
-    if not files:
-        raise SweepError(f"{folder}: not a sweep folder, there is no {records.FILE} below it; {_ADVICE}")
-    return files
-
-
-def _read(files: list[Path]) -> tuple[list[pa.Table], list[str]]:
-    tables: list[pa.Table] = []
-    skipped: list[str] = []
-    for path in files:
-        try:
-            tables.append(records.load(path))
-        except (records.RecordsError, OSError) as error:
-            skipped.append(str(error).splitlines()[0])
-    return tables, skipped
 
 
 def _rounded(runs: pd.DataFrame) -> pd.DataFrame:

@@ -3,24 +3,32 @@
 from __future__ import annotations
 
 import os
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from condense import schema
-
 if TYPE_CHECKING:
+    from condense import schema
     from condense.api import simulate
+    from condense.loading import load
 
-__all__ = ["schema", "simulate"]
+    __version__: str
+
+__all__ = ["__version__", "load", "schema", "simulate"]
 
 # Read when torch is first imported. By default idle threads spin for milliseconds, and two processes on the same cores,
 # a second sweep or a browser, then slow each other up to 50-fold; a short spin costs nothing alone.
 os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
 
-def __getattr__(name: str) -> Any:
-    # torch takes seconds to import, and the analysis and the command line's checks do without it
-    if name == "simulate":
-        from condense import api
+_HOMES = {"load": "condense.loading", "simulate": "condense.api"}
 
-        return getattr(api, name)
+
+def __getattr__(name: str) -> Any:
+    # torch takes seconds to import, pandas most of one, and the command line's checks do without them
+    if name == "schema":
+        return import_module("condense.schema")
+    if name == "__version__":
+        return import_module("front_door.names").version()
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,9 +1,6 @@
 """`python -m condense`."""
 
-from condense.startup import importing
-
-with importing():
-    from condense.cli import main
+from front_door.door import enter
 
 if __name__ == "__main__":
-    main()
+    enter("condense.cli")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import signal
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,8 @@ from rich.console import Console
 
 from condense import schema, suggest
 from condense.job import Job
+from front_door.door import FULL, INTERRUPTED
+from front_door.names import version
 
 __all__ = ["config_folder", "main", "register_schema"]
 
@@ -69,18 +70,20 @@ def _run(config: DictConfig) -> None:
 
 def main() -> None:
     """Run the command line; exit with 1 and a message that helps if it is refused, with a traceback if a run raised."""
+    if "--version" in sys.argv[1:]:
+        print(f"condense {version()}")
+        return
     register_schema()
-    sys.path.insert(0, os.getcwd())  # networks, activations and data of the user's own
     folders = [config_folder(), Path("conf")]
     if refused := suggest.groups_given_values(sys.argv[1:], folders):
         sys.exit("\n".join(refused))
-    wants_trace = "HYDRA_FULL_ERROR" in os.environ
-    os.environ["HYDRA_FULL_ERROR"] = "1"  # so that errors come to us, who print them
+    wants_trace = FULL in os.environ
+    os.environ[FULL] = "1"  # so that errors come to us, who print them
     try:
         hydra.main(version_base="1.3", config_path=str(config_folder()), config_name="config")(_run)()
     except KeyboardInterrupt:
         print("interrupted: what is finished is kept, and the same command again computes the rest", file=sys.stderr)
-        sys.exit(128 + signal.SIGINT)
+        sys.exit(INTERRUPTED)
     except (HydraException, OmegaConfBaseException) as error:
         if wants_trace:
             raise

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 from condense import estimate, identity, records, schema
 from condense.problem import Problem
 from condense.records import FILE
-from condense.startup import importing
+from front_door.startup import importing
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -6,9 +6,10 @@ import functools
 import os
 import socket
 import subprocess
-from importlib import metadata
 from pathlib import Path
 from typing import Any
+
+from front_door.names import version
 
 __all__ = ["provenance"]
 
@@ -20,14 +21,7 @@ def provenance() -> dict[str, Any]:
     commit = _git(folder, "rev-parse", "HEAD")
     changes = _git(folder, "status", "--porcelain", "--untracked-files=no") if commit else ""
     host = os.environ.get("SLURMD_NODENAME") or socket.gethostname()
-    return {"version": _version(), "commit": commit, "dirty": bool(changes) if commit else None, "host": host}
-
-
-def _version() -> str:
-    try:
-        return metadata.version("condense")
-    except metadata.PackageNotFoundError:
-        return ""
+    return {"version": version(), "commit": commit, "dirty": bool(changes) if commit else None, "host": host}
 
 
 def _git(folder: Path, *arguments: str) -> str:

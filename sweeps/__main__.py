@@ -1,12 +1,6 @@
 """`python -m sweeps`."""
 
-import atexit
-import gc
-import sys
-
-from sweeps.cli import main
-
-atexit.register(gc.freeze)  # Python looks for garbage once more at its end, for longer than a look at a sweep takes
+from front_door.door import enter
 
 if __name__ == "__main__":
-    sys.exit(main())
+    enter("sweeps.cli")

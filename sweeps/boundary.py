@@ -12,6 +12,7 @@ from hydra.core.override_parser.types import Override
 from hydra.errors import CompactHydraException, ConfigCompositionException
 from hydra.plugins.launcher import Launcher
 
+from front_door.names import called
 from sweeps.files import read_json, write_json
 from sweeps.launcher import PackLauncher
 from sweeps.points import PointJobs, require, spanned
@@ -201,7 +202,9 @@ class BoundarySweeper(GridSweeper):
         ranges = zip(self._coordinates, level.bounds, strict=True)
         where = " and ".join(f"{key} in [{low:g}, {high:g}]" for key, (low, high) in ranges)
         if not values:
-            raise NoLine(f"{self._column} has no value at any point with {where}; python -m analysis {folder} says why")
+            raise NoLine(
+                f"{self._column} has no value at any point with {where}; {called('analysis')} {folder} says why"
+            )
         side = "below" if values[0] < self._level else "not below"
         raise NoLine(
             f"{self._column} is {side} {self._level:g} at all {len(values)} points with {where}: no line to refine. "

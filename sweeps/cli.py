@@ -14,6 +14,8 @@ from typing import Any
 
 from rich.console import Console
 
+from front_door.door import INTERRUPTED
+from front_door.names import called, version
 from sweeps import code, report, summary
 from sweeps.launch import Launch, wait
 from sweeps.sites import SITES, Site
@@ -36,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        return 130
+        return INTERRUPTED
 
 
 def status(options: argparse.Namespace) -> int:
@@ -71,7 +73,7 @@ def cancel(options: argparse.Namespace) -> int:
     """End what is queued or running; it is saved first."""
     sweep = Sweep.open(options.folder)
     told, folder = sweep.cancel(), shlex.quote(str(sweep.folder))
-    print(f"{told} tasks told to save and leave; python -m sweeps resume {folder} goes on")
+    print(f"{told} tasks told to save and leave; {called('sweeps')} resume {folder} goes on")
     return 0
 
 
@@ -98,13 +100,14 @@ def resume(options: argparse.Namespace) -> int:
 def plan(options: argparse.Namespace) -> int:
     """Run a command of a sweep that only tells what it would launch."""
     if not options.command:
-        raise ValueError("name the command: python -m sweeps plan python -m condense -m experiment=quickstart")
+        raise ValueError(f"name the command: {called('sweeps')} plan {called('condense')} -m experiment=quickstart")
     command = [*options.command, "hydra.sweeper.plan=true"]
     os.execvp(command[0], command)
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m sweeps", description="Look after the sweep in a folder.")
+    parser = argparse.ArgumentParser(prog=called("sweeps"), description="Look after the sweep in a folder.")
+    parser.add_argument("--version", action="version", version=f"condense {version()}")
     commands = parser.add_subparsers(required=True, metavar="status|wait|cancel|resume|plan")
 
     def command(name: str, run: Callable[[argparse.Namespace], int]) -> argparse.ArgumentParser:
@@ -125,7 +128,7 @@ def _parser() -> argparse.ArgumentParser:
     again.add_argument("change", nargs="*", metavar="key=value", help="a parameter of hydra.launcher to change")
     again.add_argument("--lost", action="store_true", help="take what seems queued or running for lost")
     planned = command("plan", plan)
-    planned.add_argument("command", nargs=argparse.REMAINDER, help="python -m condense -m experiment=quickstart")
+    planned.add_argument("command", nargs=argparse.REMAINDER, help=f"{called('condense')} -m experiment=quickstart")
     return parser
 
 

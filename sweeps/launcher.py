@@ -15,6 +15,7 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict
 from rich.console import Console
 
+from front_door.names import called
 from sweeps.alone import TaskCall, value_of
 from sweeps.launch import Launch
 from sweeps.order import Order
@@ -89,7 +90,7 @@ class PackLauncher(Launcher):
             points, tasks = sum(map(len, submission.packs)), len(submission.packs)
             self.console.print(f"{points} points handed out in {tasks} tasks; this command is done", highlight=False)
         for what in ("status", "wait"):
-            self.console.print(f"  python -m sweeps {what} {folder}", highlight=False, soft_wrap=True)
+            self.console.print(f"  {called('sweeps')} {what} {folder}", highlight=False, soft_wrap=True)
 
 
 class LocalLauncher(PackLauncher):

@@ -10,6 +10,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.markup import escape
 
+from front_door.names import called
 from sweeps.job import ERROR_FILE, FAILED
 from sweeps.sweep import DONE, MISSING, Standing
 
@@ -31,13 +32,13 @@ def show(folder: Path, standings: Sequence[Standing], commands: Mapping[str, str
         lines += [f"  [red]failed[/] {escape(each.name)}: {escape(each.reason)} ({escape(_error(folder, each))})"]
         lines += [f"    again: {escape(commands[each.name])}"]
     if len(failed) > SHOWN:
-        lines += [f"  and {len(failed) - SHOWN} more failed points: python -m sweeps status {_shell(folder)}"]
+        lines += [f"  and {len(failed) - SHOWN} more failed points: {called('sweeps')} status {_shell(folder)}"]
     lines += [f"  {line}" for line in missing(standings)]
     lines += [f"  [yellow]warning[/] {escape(line)}" for line in origins_warning(standings)]
     if counts[MISSING]:
         lines += ["  the same command again computes what is missing"]
     if counts[DONE]:
-        lines += [f"  next: python -m analysis {escape(_shell(folder))}"]
+        lines += [f"  next: {called('analysis')} {escape(_shell(folder))}"]
     console.print("\n".join(lines), soft_wrap=True, highlight=False)
 
 

@@ -7,6 +7,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from front_door.names import by_script
+
 __all__ = ["again", "program", "quoted"]
 
 
@@ -16,7 +18,9 @@ def quoted(text: object) -> str:
 
 
 def program() -> list[str]:
-    """Return how this program was called, without its arguments: python -m condense."""
+    """Return how this program was called, without its arguments: python -m condense, or condense."""
+    if by_script():
+        return [Path(sys.argv[0]).name]
     given = sys.orig_argv[: len(sys.orig_argv) - len(sys.argv[1:])]
     return [Path(given[0]).name, *given[1:]]
 

@@ -21,6 +21,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from front_door.door import enter
 from sweeps import code
 from sweeps.alone import TaskCall
 from sweeps.hydra_files import hydra_node, write_hydra_files
@@ -205,4 +206,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    enter("sweeps.worker")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -9,10 +10,11 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
+from front_door.paths import ROOT
 from sweeps.order import Order
 from sweeps.submission import Submission
 
-__all__ = ["QUEUED", "RUNNING", "Live", "Site", "SubmissionError"]
+__all__ = ["QUEUED", "RUNNING", "Live", "Site", "SubmissionError", "worker_command"]
 
 QUEUED, RUNNING = "queued", "running"
 
@@ -33,6 +35,16 @@ class SubmissionError(ValueError):
     def __init__(self, handed_out: int, message: str) -> None:
         super().__init__(message)
         self.handed_out = handed_out
+
+
+def worker_command(submission: Submission, pack: int) -> list[str]:
+    """Return the command of a worker.
+
+    The working directory is not looked in for our own packages, which something there may hide; what the user has
+    there is found by the path of the submission.
+    """
+    start = f"import sys; sys.path.append({str(ROOT)!r}); from front_door.door import enter; enter('sweeps.worker')"
+    return [sys.executable, "-u", "-P", "-c", start, str(submission.folder), str(pack)]
 
 
 @dataclass

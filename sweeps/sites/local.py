@@ -9,7 +9,6 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,7 +20,7 @@ from sweeps.files import read_json, write_json
 from sweeps.order import Order
 from sweeps.packing import balanced, multiple
 from sweeps.sites.base import RUNNING as ALIVE
-from sweeps.sites.base import SILENCE, Live, Site
+from sweeps.sites.base import SILENCE, Live, Site, worker_command
 from sweeps.submission import RUNNING, Submission
 
 __all__ = ["Local"]
@@ -94,7 +93,7 @@ class Local(Site):
             env = os.environ | _threads(self.cpus_per_task or max(1, _cores() // workers))
             if gpus:
                 env["CUDA_VISIBLE_DEVICES"] = gpus[k % len(gpus)]
-            command = [sys.executable, "-m", "sweeps.worker", str(submission.folder), str(k)]
+            command = worker_command(submission, k)
             with submission.log(k).open("ab") as log:
                 worker = subprocess.Popen(
                     command, env=env, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True

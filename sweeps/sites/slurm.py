@@ -6,7 +6,6 @@ import re
 import shlex
 import shutil
 import subprocess
-import sys
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
@@ -15,7 +14,7 @@ from typing import Any, ClassVar, NamedTuple
 
 from sweeps.order import Order
 from sweeps.packing import balanced, multiple, packs_for
-from sweeps.sites.base import QUEUED, RUNNING, SILENCE, Live, Site, SubmissionError
+from sweeps.sites.base import QUEUED, RUNNING, SILENCE, Live, Site, SubmissionError, worker_command
 from sweeps.submission import AGAIN, ENDED, REFUSED, Submission
 from sweeps.submission import RUNNING as AT_WORK
 
@@ -109,7 +108,12 @@ class Slurm(Site):
         for first in range(0, len(submission.packs), size):
             count = min(size, len(submission.packs) - first)
             try:
-                submit(_array_folder(submission, first), self._parameters(), _command(submission, first), count)
+                submit(
+                    _array_folder(submission, first),
+                    self._parameters(),
+                    shlex.join(worker_command(submission, first)),
+                    count,
+                )
             except RefusedError as error:
                 told = f"sbatch refused after {first} of {len(submission.packs)} tasks: {str(error).strip()}"
                 advice = (
@@ -160,10 +164,6 @@ class Slurm(Site):
 
 class SlurmSilentError(ValueError):
     """Slurm's commands are missing or fail."""
-
-
-def _command(submission: Submission, first: int) -> str:
-    return shlex.join([sys.executable, "-u", "-m", "sweeps.worker", str(submission.folder), str(first)])
 
 
 def _array_folder(submission: Submission, first: int) -> Path:
