@@ -47,7 +47,7 @@ class Pack:
         """Compute what is missing, unless told to stop, and return the failure of every job that raised."""
         try:
             finished = all(self._train(batch) for batch in self._batches())
-            self._tell_failures()
+            self._mark_unfinished()
         finally:
             self._flush()
         for job, folder in enumerate(self._folders):
@@ -92,7 +92,8 @@ class Pack:
             self._ledger.add(run, {**row, "attempt": self._attempt})
             del self._missing[run.job, run.key]
         for run, failure in progress.failed:
-            self.failures.setdefault(run.job, failure)
+            if run.job not in self.failures:
+                self._tell(run.job, failure)
         if self._ledger.due:
             self._flush()
 
@@ -106,11 +107,14 @@ class Pack:
             self._done(sum(run.seconds for run in written))
         self._scratch.tidy({key for _, key in self._missing})
 
-    def _tell_failures(self) -> None:
-        """Leave the traceback of every job that raised, and mark its unfinished runs."""
-        for job, failure in self.failures.items():
-            with files.replacing(self._folders[job] / ERROR_FILE) as unfinished:
-                unfinished.write_text(failure.text)
+    def _tell(self, job: int, failure: Failure) -> None:
+        """Leave the traceback of a job that raised, at once: a sweep may be to end with it."""
+        self.failures[job] = failure
+        with files.replacing(self._folders[job] / ERROR_FILE) as unfinished:
+            unfinished.write_text(failure.text)
+
+    def _mark_unfinished(self) -> None:
+        """Mark the unfinished runs of jobs that raised as failed."""
         for run in [run for run in self._missing.values() if run.job in self.failures]:
             error = self.failures[run.job].error
             row = {**run.problem.row(run.sample), "attempt": self._attempt}

@@ -46,7 +46,7 @@ class BoundarySweeper(GridSweeper):
     have all results that the command wants.
 
     Args:
-        job, params, plan: as of a `GridSweeper`.
+        job, params, plan, fail_fast: as of a `GridSweeper`.
         observe: the dotted path of a function (folder, column) -> table with a row a point: the last parts of the
             coordinates' keys, value, low, high and repeats. It raises ValueError for a column that it does not know,
             whatever the folder holds, and returns no row for a folder that is not there.
@@ -80,8 +80,9 @@ class BoundarySweeper(GridSweeper):
         repeated: str | None = None,
         params: dict[str, str] | None = None,
         plan: bool = False,
+        fail_fast: bool = False,
     ) -> None:
-        super().__init__(job, params, plan)
+        super().__init__(job, params, plan, fail_fast)
         require("coordinates", coordinates, _several(coordinates) and len(set(coordinates)) == 2, "two different keys")
         fine = _several(start) and len(start) == 2 and all(_whole(each, 2) for each in start)
         require("start", start, fine, "how many points along each coordinate, 2 or more: [5,5], say")

@@ -17,7 +17,7 @@ from rich.console import Console
 from front_door.door import INTERRUPTED
 from front_door.names import called, version
 from sweeps import code, report, summary
-from sweeps.launch import Launch, wait
+from sweeps.launch import FailedFastError, Launch, wait
 from sweeps.sites import SITES, Site
 from sweeps.sweep import DONE, MISSING, Sweep
 
@@ -93,7 +93,10 @@ def resume(options: argparse.Namespace) -> int:
     console.print(f"{sum(map(len, submission.packs)) if submission else 0} points handed out in {tasks} tasks")
     if site.detach:
         return 0
-    launch.attend(console)
+    try:
+        launch.attend(console)
+    except FailedFastError as error:
+        print(error, file=sys.stderr)
     return _summed_up(sweep)
 
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import socket
+import contextlib
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -19,7 +18,11 @@ from sweeps.sites import Site, SubmissionError
 from sweeps.submission import Submission
 from sweeps.sweep import MISSING, NoSweepError, Sweep
 
-__all__ = ["Launch", "wait"]
+__all__ = ["FailedFastError", "Launch", "wait"]
+
+
+class FailedFastError(ValueError):
+    """A job failed, and the others were ended for it; the message names it and says how to go on."""
 
 
 @dataclass
@@ -31,6 +34,8 @@ class Launch:
     hydra: Mapping[str, Any] = field(repr=False)
     task: bytes | None = field(default=None, repr=False)
     place: Mapping[str, Any] = field(default_factory=dict, repr=False)  # where workers start, if not from here
+    fail_fast: bool = False  # all ends once a job has failed
+    _handed: list[Submission] = field(default_factory=list, init=False, repr=False)
 
     @classmethod
     def again(cls, sweep: Sweep, site: Site) -> Launch:
@@ -46,7 +51,8 @@ class Launch:
             )
         last = sweep.submissions[-1]
         place = {"cwd": last.cwd, "path": last.path, "files": list(last.code)}
-        return cls(sweep, site, last.hydra, last.task if sweep.job is None else None, place)
+        task = last.task if sweep.job is None else None
+        return cls(sweep, site, last.hydra, task, place, last.fail_fast)
 
     def submit(self, lost: bool = False) -> Submission | None:
         """Hand out what lacks results and nobody works on; None if that is nothing. The sweep's lock must be held.
@@ -75,8 +81,10 @@ class Launch:
             hydra=self.hydra,
             task=self.task,
             alone=alone,
+            fail_fast=self.fail_fast,
             **self.place,
         )
+        self._handed.append(submission)
         for name in {order.name for pack in packs for order in pack}:
             (self.sweep.folder / name / ERROR_FILE).unlink(missing_ok=True)
         try:
@@ -89,17 +97,38 @@ class Launch:
     def attend(self, console: Console) -> None:
         """Wait until no pack of the sweep lives, then give jobs whose worker was killed one more try, alone.
 
-        An interrupt ends what this process has handed out, if the site is such, lets it save, and goes on up.
+        An interrupt ends what was handed out here, if the site is such, lets it save, and goes on up.
+
+        Raises:
+            FailedFastError: a job failed, and all of what was handed out has ended with it.
         """
         try:
-            wait(self.sweep, console)
-            while self._once_more(console):
-                wait(self.sweep, console)
+            wait(self.sweep, console, self._end_if_failed)
+            while self._failed() is None and self._once_more(console):
+                wait(self.sweep, console, self._end_if_failed)
         except KeyboardInterrupt:
             if self.site.ends_with_launcher:
-                self.site.cancel(self._own)
+                self.site.cancel(self._handed)
                 _until_gone(self.sweep)
             raise
+        name = self._failed()
+        if name is not None:
+            [standing] = [each for each in self.sweep.look() if each.name == name]
+            raise FailedFastError(
+                f"stopped at the first point that failed, as hydra.sweeper.fail_fast says: {name}: {standing.reason}\n"
+                "What was finished is kept. Mend it, and the same command again goes on; with "
+                "hydra.sweeper.fail_fast=false it computes the other points too"
+            )
+
+    def _failed(self) -> str | None:
+        """Return the job whose failure ends what was handed out here."""
+        return next((each.failed for each in self._handed if each.failed is not None), None)
+
+    def _end_if_failed(self) -> None:
+        """End what has not seen yet that a job failed: tasks that wait in a queue, too."""
+        if self.fail_fast and self._failed() is not None:
+            with contextlib.suppress(ValueError):  # Slurm does not answer: workers look for themselves
+                self.site.cancel(self._handed)
 
     def _once_more(self, console: Console) -> bool:
         """Hand out, one a pack, jobs that lost their worker in company; return whether there are any."""
@@ -113,19 +142,13 @@ class Launch:
                 self._hand_out([[order] for order in orders][: self.site.at_once], alone=True)
             return bool(orders)
 
-    @property
-    def _own(self) -> list[Submission]:
-        """What this process has handed out."""
-        here = os.getpid(), socket.gethostname()
-        return [each for each in self.sweep.submissions if (each.pid, each.host) == here]
-
     def _was_alone(self, name: str) -> bool:
         last = [each for each in self.sweep.submissions if any(name in pack for pack in each.packs)][-1]
         return last.alone
 
 
-def wait(sweep: Sweep, console: Console) -> None:
-    """Return when no pack of the sweep lives; show the progress meanwhile."""
+def wait(sweep: Sweep, console: Console, look: Callable[[], None] = lambda: None) -> None:
+    """Return when no pack of the sweep lives; show the progress meanwhile, and call `look` now and then."""
     live = sweep.live()
     if not live:
         return
@@ -133,6 +156,7 @@ def wait(sweep: Sweep, console: Console) -> None:
     left, before, patience = sweep.left(standings), _done(sweep), sweep.patience
     with watched(lambda: left - (_done(sweep) - before), sweep.total, console, patience):
         while sweep.live():
+            look()
             sweep.pause()
 
 

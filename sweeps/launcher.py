@@ -45,14 +45,17 @@ class PackLauncher(Launcher):
         """Keep what Hydra hands over."""
         self._context, self._config, self._task_function = hydra_context, config, task_function
 
-    def run(self, sweep: Sweep, hydra: Mapping[str, Any]) -> None:
+    def run(self, sweep: Sweep, hydra: Mapping[str, Any], fail_fast: bool = False) -> None:
         """Compute what a sweep lacks; with detach=true only hand it out.
+
+        Args:
+            fail_fast: end all of it once a job has failed.
 
         Raises:
             ConfigCompositionException: it cannot be handed out; the message says why.
         """
         task = TaskCall.frozen(self._task_function) if sweep.job is None else None
-        launch = Launch(sweep, self.site, hydra, task)
+        launch = Launch(sweep, self.site, hydra, task, fail_fast=fail_fast)
         try:
             with sweep.locked():
                 submission = launch.submit()

@@ -61,6 +61,7 @@ class Submission:
     hydra: Mapping[str, Any] = field(repr=False)
     code: Mapping[str, str] = field(repr=False)
     alone: bool = False  # packs of one job, made because an earlier pack was killed
+    fail_fast: bool = False  # all of it ends once a job has failed
     cwd: str = field(default_factory=os.getcwd)
     path: Sequence[str] = field(default_factory=lambda: list(sys.path), repr=False)
     host: str = field(default_factory=socket.gethostname)
@@ -152,6 +153,20 @@ class Submission:
         except DiskFullError:
             overwrite(self.word_file(k), json.dumps(asdict(word)))
         return word
+
+    @property
+    def failed(self) -> str | None:
+        """The first job that failed, of a submission that ends with it."""
+        return read_json(self._failed_file) if self.fail_fast else None
+
+    def fail(self, name: str) -> None:
+        """Note that a job failed, for all workers to see."""
+        if self.failed is None:
+            write_json(self._failed_file, name)
+
+    @property
+    def _failed_file(self) -> Path:
+        return self.folder / "failed.json"
 
     def heard(self, k: int) -> float:
         """Return how many seconds ago the worker of a pack gave a sign of life."""

@@ -24,6 +24,7 @@ from sweeps.launcher import PackLauncher
 from sweeps.manifest import Manifest
 from sweeps.packing import describe
 from sweeps.plan import Composer, Planned, swept_keys
+from sweeps.points import require
 from sweeps.progress import watched
 from sweeps.sites import QUEUED, RUNNING
 from sweeps.sweep import DONE, Sweep, job_class
@@ -48,11 +49,15 @@ class GridSweeper(BasicSweeper):
         job: the dotted path of what makes jobs of configs (see sweeps/job.py).
         params: key: values, as on the command line.
         plan: tell what would be launched, and launch nothing.
+        fail_fast: tell what runs to save and leave once a job has failed.
     """
 
-    def __init__(self, job: str, params: dict[str, str] | None = None, plan: bool = False) -> None:
+    def __init__(
+        self, job: str, params: dict[str, str] | None = None, plan: bool = False, fail_fast: bool = False
+    ) -> None:
         super().__init__(None, params)
-        self._job, self._plan_only = job, plan
+        require("fail_fast", fail_fast, isinstance(fail_fast, bool), "true or false")
+        self._job, self._plan_only, self._fail_fast = job, plan, fail_fast
         self._console = Console()
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
@@ -77,7 +82,7 @@ class GridSweeper(BasicSweeper):
         self._claim(sweep, manifest)
         self._tell_start(sweep)
         if isinstance(launcher, PackLauncher) and launcher.site.detach:
-            launcher.run(sweep, hydra)
+            launcher.run(sweep, hydra, self._fail_fast)
         else:
             with self._summed_up(sweep):
                 self._launch(launcher, sweep, hydra)
@@ -101,7 +106,7 @@ class GridSweeper(BasicSweeper):
 
     def _launch(self, launcher: Launcher, sweep: Sweep, hydra: Mapping[str, Any]) -> None:
         if isinstance(launcher, PackLauncher):
-            launcher.run(sweep, hydra)
+            launcher.run(sweep, hydra, self._fail_fast)
         else:
             self._launch_by_hydra(launcher, sweep)
 
@@ -138,9 +143,12 @@ class GridSweeper(BasicSweeper):
                 launcher.launch(lines, initial_job_idx=0)
 
     def _launcher(self) -> Launcher:
-        return Plugins.instance().instantiate_launcher(
+        launcher = Plugins.instance().instantiate_launcher(
             hydra_context=self._context, task_function=self._task_function, config=self._config
         )
+        possible = isinstance(launcher, PackLauncher) or not self._fail_fast
+        require("fail_fast", self._fail_fast, possible, "hydra/launcher=local or slurm, which can stop what runs")
+        return launcher
 
     def _tell_start(self, sweep: Sweep) -> None:
         counts = Counter(each.state for each in sweep.look())

@@ -8,6 +8,7 @@ In a job array the task's index is added to PACK.
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import signal
 import socket
@@ -36,6 +37,9 @@ __all__ = ["Worker"]
 HEARTBEAT = 10.0
 """Seconds between two signs of life."""
 
+PATIENCE = 50
+"""A look at which jobs have failed is not taken again before so many times the time it took are over."""
+
 EXIT_FAILED, EXIT_REFUSED = 1, 3
 
 
@@ -56,6 +60,7 @@ class Worker:
         self.told_by: signal.Signals | None = None
         self._word = self._first_word()
         self._lock = threading.Lock()
+        self._next_look = 0.0
 
     def work(self) -> int:
         """Compute the pack; return the exit status of the process."""
@@ -79,11 +84,13 @@ class Worker:
         different = code.changed(self.submission.code)
         if different:
             return self._refuse(different)
+        if self.submission.failed is not None:
+            return self._leave()
         orders = self.submission.orders(self.k)
         self._compute(orders)
-        if self.told_by is not None:
+        failed = self._failed()
+        if self.told_by is not None or self.submission.failed is not None:
             return self._leave()
-        failed = [order.name for order in orders if (self.submission.sweep / order.name / ERROR_FILE).exists()]
         self._say(phase=ENDED, reason=f"{len(failed)} of {len(orders)} jobs raised" if failed else "")
         return EXIT_FAILED if failed else 0
 
@@ -95,13 +102,31 @@ class Worker:
         made.run_together(
             [self._job(made, order) for order in orders],
             folders,
-            stop=lambda: self.told_by is not None,
+            stop=self._stop,
             scratch=self.submission.scratch,
             checkpoint_minutes=self.site.checkpoint_minutes,
             memory_gb=self.site.sharing(len(self.submission.packs)).memory_gb,
             attempt=self._word.attempt,
             done=self._done,
         )
+
+    def _stop(self) -> bool:
+        """Return whether to save and leave: told to, or because a job failed, which is looked for if that matters."""
+        if self.submission.fail_fast and time.monotonic() > self._next_look:
+            began = time.monotonic()
+            self._failed()
+            stopped = self.submission.failed is not None
+            ended = time.monotonic()
+            self._next_look = math.inf if stopped else ended + PATIENCE * (ended - began)
+        return self.told_by is not None or self._next_look == math.inf
+
+    def _failed(self) -> list[str]:
+        """Return which jobs of the pack have failed, and note that if it is to end all."""
+        names = self.submission.packs[self.k]
+        failed = [name for name in names if (self.submission.sweep / name / ERROR_FILE).exists()]
+        if failed and self.submission.fail_fast:
+            self.submission.fail(failed[0])
+        return failed
 
     def _job(self, made: type[Job], order: Order) -> Job:
         hydra = hydra_node(self.submission.hydra, order, self.submission.sweep, _job_id() or str(order.number))
@@ -129,6 +154,10 @@ class Worker:
 
     def _leave(self) -> int:
         """Leave what is saved to the next attempt, and queue that where it was not the end that was asked for."""
+        failed = self.submission.failed
+        if failed is not None:
+            self._say(phase=LEFT, reason=f"stopped as {failed} failed; what was finished is kept")
+            return EXIT_FAILED
         assert self.told_by is not None
         if self.told_by is signal.SIGUSR2 and isinstance(self.site, Slurm):
             self._requeue(self.site.retries)

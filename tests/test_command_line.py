@@ -201,6 +201,28 @@ def test_a_job_that_raises_leaves_the_others_and_says_how_to_run_it_again(here):
     assert not list((here / "my sweep").rglob("error.txt"))
 
 
+def test_a_sweep_ends_at_the_first_failed_point_if_asked(here):
+    options = ("data.path=my.npz", "flow.max_steps=9", "seeds=[0]", "hydra.sweep.dir=mine")
+    grid = (
+        "-m",
+        "network._target_=mynet.Raises",
+        "network.kwargs={above: 30}",
+        "widths=[20],[20,40],[20,60]",
+        *options,
+    )
+    stopped = condense(here, *grid, "hydra.sweeper.fail_fast=true", "hydra.launcher.workers=1")
+    assert stopped.returncode == 1
+    failed = "gamma=1,gamma_prime=0,widths=[20,40]"
+    assert f"as hydra.sweeper.fail_fast says: {failed}: RuntimeError: out of luck\n" in stopped.stderr
+    assert "Traceback" not in stopped.stderr
+    assert f"1 points missing: stopped as {failed} failed; what was finished is kept" in stopped.stdout
+    assert sorted(collected(here / "mine").width) == [20, 20, 20, 40]
+    refused = condense(here, *grid, "hydra.sweeper.fail_fast=true", "hydra/launcher=basic")
+    assert "hydra.sweeper.fail_fast = True is not allowed: hydra/launcher=local or slurm" in refused.stderr
+    word = condense(here, *grid, "hydra.sweeper.fail_fast=maybe")
+    assert "hydra.sweeper.fail_fast = 'maybe' is not allowed: true or false" in word.stderr
+
+
 def test_a_swept_setting_has_its_own_folders(here):
     done = condense(here, "-m", "network.activation=relu,tanh", "init=ntk,xavier", *SMALL)
     assert done.returncode == 0, done.stderr

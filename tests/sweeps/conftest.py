@@ -37,8 +37,8 @@ class Counting:
         with self.sweep.locked():
             self.sweep.keep()
 
-    def launch(self, **parameters):
-        return Launch(self.sweep, Local(job="counting.Job", **parameters), HYDRA)
+    def launch(self, fail_fast=False, **parameters):
+        return Launch(self.sweep, Local(job="counting.Job", **parameters), HYDRA, fail_fast=fail_fast)
 
     def submit(self, *configs, **parameters):
         self.order(*configs)

@@ -11,7 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from sweeps.cli import main
+from sweeps.launch import FailedFastError
 from sweeps.packing import NotEnoughMemoryError
+from sweeps.sites.base import worker_command
 from sweeps.sweep import Sweep
 
 
@@ -221,3 +224,39 @@ def test_the_hydra_files_are_there(squares):
     assert (folder / "config.yaml").read_text() == "x: 7\n"
     assert (folder / "overrides.yaml").read_text() == "- x=7\n"
     assert (folder / "hydra.yaml").exists()
+
+
+FAILING = ({"x": 1, "how": "raises"}, {"x": 2, "seconds": 60}, {"x": 3, "seconds": 60})
+
+
+def test_the_first_failed_point_ends_the_others_if_asked(squares):
+    with pytest.raises(FailedFastError) as stopped:
+        squares.run(*FAILING, workers=2, fail_fast=True)
+    assert str(stopped.value) == (
+        "stopped at the first point that failed, as hydra.sweeper.fail_fast says: x=1: RuntimeError: out of luck\n"
+        "What was finished is kept. Mend it, and the same command again goes on; with "
+        "hydra.sweeper.fail_fast=false it computes the other points too"
+    )
+    assert squares.states() == {"x=1": "failed", "x=2": "missing", "x=3": "missing"}
+    assert {each.reason for each in squares.sweep.look()[1:]} == {"stopped as x=1 failed; what was finished is kept"}
+    squares.run({"x": 1}, {"x": 2}, {"x": 3}, fail_fast=True)
+    assert set(squares.states().values()) == {"done"}
+
+
+def test_workers_that_nobody_watches_end_at_the_first_failed_point_too(squares):
+    submission = squares.submit(*FAILING, workers=3, fail_fast=True)
+    squares.until(lambda: not squares.sweep.live())
+    assert squares.states() == {"x=1": "failed", "x=2": "missing", "x=3": "missing"}
+    assert submission.failed == "x=1"
+    late = subprocess.run(worker_command(submission, 2), check=False)  # a task that waited in a queue meanwhile
+    assert late.returncode == 1
+    assert (submission.word(2).attempt, submission.word(2).phase, squares.tries(3)[1:]) == (2, "left", [])
+
+
+def test_resume_ends_at_the_first_failed_point_as_the_launch_did(squares, capsys):
+    with pytest.raises(FailedFastError):
+        squares.run(*FAILING, workers=1, fail_fast=True)
+    assert main(["resume", str(squares.sweep.folder)]) == 1
+    told = capsys.readouterr()
+    assert "stopped at the first point that failed, as hydra.sweeper.fail_fast says: x=1:" in told.err
+    assert "0 of 3 points complete" in told.out
