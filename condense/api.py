@@ -16,7 +16,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from condense import data as data_sets
-from condense import files, identity, records, registry, schema
+from condense import identity, records, registry, schema
 from condense.batches import Wanted, batches
 from condense.data import Dataset
 from condense.networks import UserNetwork
@@ -25,6 +25,7 @@ from condense.plane import NAMED
 from condense.problem import Problem
 from condense.schema.checks import refuse
 from condense.training import Row, Trainer
+from durable import files
 
 __all__ = ["simulate"]
 
@@ -148,8 +149,7 @@ def _claim(folder: Path, problems: list[Problem]) -> None:
             )
     elif any(folder.glob(f"*/{records.FILE}")):
         raise ValueError(f"folder: {folder} holds runs that are not of simulate(folder=...); give another folder")
-    with files.replacing(note) as unfinished:
-        unfinished.write_text(json.dumps(plain, indent=1))
+    files.write(note, json.dumps(plain, indent=1))
 
 
 def _shared(problem: Problem) -> dict[str, Any]:

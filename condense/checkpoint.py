@@ -12,8 +12,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from condense import files
 from condense.flows.base import Saved
+from durable import files
 
 __all__ = ["Arrays", "Checkpoint", "CheckpointError", "arrays", "restored"]
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import time
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -14,6 +13,7 @@ import pyarrow as pa
 from condense import records
 from condense.batches import Wanted
 from condense.records import FILE
+from durable import files
 
 __all__ = ["PATIENCE", "Ledger"]
 
@@ -25,6 +25,9 @@ PATIENCE = 5.0
 SHARE = 0.05
 """Of the time at most goes into writing, however many files there are: rows wait longer then."""
 
+TOGETHER = 64
+"""Files written at once, each with its lock held."""
+
 Row = dict[str, object]
 
 
@@ -33,13 +36,13 @@ class Ledger:
 
     def __init__(self, folders: Sequence[Path]) -> None:
         self._folders = folders
-        self._rows: dict[int, list[tuple[Wanted, Row]]] = {}
+        self._rows: dict[Path, list[tuple[Wanted, Row]]] = {}
         self._flushed = time.monotonic()
         self._took = 0.0
 
     def add(self, run: Wanted, row: Row) -> None:
         """Take the row of a run."""
-        self._rows.setdefault(run.job, []).append((run, row))
+        self._rows.setdefault(self._folders[run.job], []).append((run, row))
 
     @property
     def due(self) -> bool:
@@ -50,42 +53,42 @@ class Ledger:
         """Write the rows to the files of their jobs, and return the runs that are on disk now."""
         started = time.monotonic()
         written: list[Wanted] = []
-        for jobs in self._alike():
-            table = records.arrow([row for job in jobs for _, row in self._rows[job]])
-            for job in jobs:
-                runs = [run for run, _ in self._rows[job]]
-                merge(self._folders[job], table.slice(0, len(runs)))
-                table = table.slice(len(runs))
-                written += runs
-                del self._rows[job]
+        for folders in self._alike():
+            for first in range(0, len(folders), TOGETHER):
+                written += self._write(folders[first : first + TOGETHER])
         self._flushed = time.monotonic()
         self._took = self._flushed - started
         return written
 
-    def _alike(self) -> list[list[int]]:
-        """Return the jobs in groups whose rows have the same columns."""
-        groups: dict[frozenset[str], list[int]] = {}
-        for job, rows in self._rows.items():
-            columns = frozenset(name for _, row in rows for name in row if name not in records.COLUMNS)
-            groups.setdefault(columns, []).append(job)
+    def _write(self, folders: Sequence[Path]) -> list[Wanted]:
+        """Write the rows of some folders, which have the same columns."""
+        pairs = [pair for folder in folders for pair in self._rows[folder]]
+        table = records.arrow([row for _, row in pairs])
+        with contextlib.ExitStack() as locks, files.together():
+            for folder in folders:
+                locks.enter_context(files.locked(folder / LOCK_FILE))
+                count = len(self._rows[folder])
+                merge(folder, table.slice(0, count))
+                table = table.slice(count)
+        for folder in folders:
+            del self._rows[folder]
+        return [run for run, _ in pairs]
+
+    def _alike(self) -> list[list[Path]]:
+        """Return the folders in groups whose rows have the same columns, in order: locks are never taken crosswise."""
+        groups: dict[frozenset[str], list[Path]] = {}
+        for folder in sorted(self._rows):
+            columns = frozenset(name for _, row in self._rows[folder] for name in row if name not in records.COLUMNS)
+            groups.setdefault(columns, []).append(folder)
         return list(groups.values())
 
 
 def merge(folder: Path, new: pa.Table) -> None:
-    """Add records to a job's file, in place of records of the same runs, beside what other processes add."""
+    """Add records to a job's file, in place of records of the same runs. Its lock must be held."""
     path = folder / FILE
-    with _locked(folder):
-        try:
-            records.write(records.with_file(new, path) if path.exists() else new, path)
-        except records.RecordsError:
-            path.rename(path.with_suffix(".damaged"))
-            warnings.warn(f"{path} is damaged: its runs are computed again, and it is kept as .damaged", stacklevel=2)
-            records.write(new, path)
-
-
-@contextlib.contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / LOCK_FILE).open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
+    try:
+        records.write(records.with_file(new, path) if path.exists() else new, path)
+    except records.RecordsError:
+        path.rename(path.with_suffix(".damaged"))
+        warnings.warn(f"{path} is damaged: its runs are computed again, and it is kept as .damaged", stacklevel=2)
+        records.write(new, path)

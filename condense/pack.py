@@ -6,12 +6,13 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from condense import files, records
+from condense import records
 from condense.batches import Batch, Wanted, batches
 from condense.ledger import PATIENCE, Ledger
 from condense.problem import Problem
 from condense.scratch import Scratch
 from condense.training import Failure, Progress, Trainer
+from durable import files
 
 __all__ = ["ERROR_FILE", "Pack"]
 
@@ -86,8 +87,9 @@ class Pack:
         return True
 
     def _take(self, progress: Progress) -> None:
-        for run, snapshot in progress.snapshots:
-            snapshot.write(self._folders[run.job])
+        with files.together():
+            for run, snapshot in progress.snapshots:
+                snapshot.write(self._folders[run.job])
         for run, row in progress.ended:
             self._ledger.add(run, {**row, "attempt": self._attempt})
             del self._missing[run.job, run.key]
@@ -110,8 +112,7 @@ class Pack:
     def _tell(self, job: int, failure: Failure) -> None:
         """Leave the traceback of a job that raised, at once: a sweep may be to end with it."""
         self.failures[job] = failure
-        with files.replacing(self._folders[job] / ERROR_FILE) as unfinished:
-            unfinished.write_text(failure.text)
+        files.write(self._folders[job] / ERROR_FILE, failure.text)
 
     def _mark_unfinished(self) -> None:
         """Mark the unfinished runs of jobs that raised as failed."""

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from condense import files
+from durable import files
 
 if TYPE_CHECKING:
     import pandas as pd

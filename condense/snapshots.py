@@ -12,12 +12,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from condense import files, schema
+from condense import schema
 from condense.data import Dataset
 from condense.flows.base import State
 from condense.identity import Sample
 from condense.networks.base import Network, OfNeurons
 from condense.records import SNAPSHOTS
+from durable import files
 
 __all__ = ["Moments", "Snapshot"]
 
@@ -91,9 +92,7 @@ class Snapshot:
         Raises:
             OSError: there is no space left, say.
         """
-        folder = job / SNAPSHOTS
-        folder.mkdir(parents=True, exist_ok=True)
-        with files.replacing(folder / self.name) as unfinished, unfinished.open("wb") as file:
+        with files.replacing(job / SNAPSHOTS / self.name) as unfinished, unfinished.open("wb") as file:
             np.savez(file, allow_pickle=False, **self.arrays)
 
 

@@ -21,6 +21,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from durable import files
+
 __all__ = ["CHUNK", "LEAKS", "Kernels", "kernels", "unrollable"]
 
 CHUNK = 4096
@@ -77,9 +79,7 @@ def _module(source: str) -> ModuleType:
     name = f"unrolled_{hashlib.sha256(machine.encode()).hexdigest()[:16]}"
     path = _folder() / f"{name}.py"
     if not path.exists() or path.read_text() != source:
-        with tempfile.NamedTemporaryFile("w", dir=path.parent, suffix=".unfinished", delete=False) as unfinished:
-            unfinished.write(source)
-        os.replace(unfinished.name, path)
+        files.write(path, source)
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None
     assert spec.loader is not None

@@ -11,7 +11,7 @@ __all__ = ["PACKAGES", "SCRIPTS", "by_script", "called", "version"]
 SCRIPTS: Mapping[str, str] = {"condense": "condense", "sweeps": "condense-sweeps", "analysis": "condense-analysis"}
 """The console script of every package with a command line."""
 
-PACKAGES = (*SCRIPTS, "front_door")
+PACKAGES = (*SCRIPTS, "durable", "front_door")
 """What no other package or module of this name may hide."""
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from sweeps.files import read_json, write_json
+from durable.files import read_json, write, write_json
 from sweeps.job import ERROR_FILE
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ class TaskCall:
             (folder / ERROR_FILE).unlink(missing_ok=True)
             write_json(folder / VALUE_FILE, {"key": self.wanted[0], "value": _kept(done._return_value)})
         else:
-            (folder / ERROR_FILE).write_text("".join(traceback.format_exception(done._return_value)))
+            write(folder / ERROR_FILE, "".join(traceback.format_exception(done._return_value)))
 
 
 def value_of(folder: Path) -> Any:

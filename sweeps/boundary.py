@@ -12,8 +12,8 @@ from hydra.core.override_parser.types import Override
 from hydra.errors import CompactHydraException, ConfigCompositionException
 from hydra.plugins.launcher import Launcher
 
+from durable.files import read_json, write_json
 from front_door.names import called
-from sweeps.files import read_json, write_json
 from sweeps.launcher import PackLauncher
 from sweeps.points import PointJobs, require, spanned
 from sweeps.submission import STATE_FOLDER

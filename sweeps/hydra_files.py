@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from sweeps.files import write
+from durable.files import write
 from sweeps.order import Order
 from sweeps.text import quoted
 

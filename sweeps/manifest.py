@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from sweeps.files import write
+from durable.files import write
 
 __all__ = ["FILE", "Manifest", "OtherSweepError"]
 

@@ -12,8 +12,8 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from durable.files import DiskFullError, overwrite, read_json, replacing, together, write_json
 from sweeps import code
-from sweeps.files import DiskFullError, overwrite, read_json, write_json
 from sweeps.order import Order
 
 __all__ = ["AGAIN", "BROKE", "ENDED", "LEFT", "REFUSED", "RUNNING", "STATE_FOLDER"]
@@ -98,13 +98,15 @@ class Submission:
         made = cls(
             folder=sweep.resolve() / STATE_FOLDER / f"{number:03d}",
             packs=names,
-            code=code.fingerprint([fields["job"] or "", "sweeps"], files),
+            code=code.fingerprint([fields["job"] or "", "sweeps", "durable"], files),
             **fields,
         )
-        for k, pack in enumerate(packs):
-            write_json(made._file(k, "json"), [order.plain() for order in pack])
-        if task is not None:
-            (made.folder / TASK_FILE).write_bytes(task)
+        with together():
+            for k, pack in enumerate(packs):
+                write_json(made._file(k, "json"), [order.plain() for order in pack])
+            if task is not None:
+                with replacing(made.folder / TASK_FILE) as unfinished:
+                    unfinished.write_bytes(task)
         made._write()
         return made
 

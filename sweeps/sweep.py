@@ -10,8 +10,8 @@ from pathlib import Path
 from pkgutil import resolve_name
 from typing import Any
 
+from durable.files import locked, read_json, write_json
 from sweeps import alone
-from sweeps.files import locked, read_json, write_json
 from sweeps.job import ERROR_FILE, FAILED, Job
 from sweeps.order import Order, merged
 from sweeps.sites import QUEUED, RUNNING, SITES, Live, Site

@@ -22,6 +22,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from durable.files import together
 from front_door.door import enter
 from sweeps import code
 from sweeps.alone import TaskCall
@@ -99,8 +100,10 @@ class Worker:
         if made is TaskCall:
             TaskCall.thaw(self.submission.task)
         folders = [self.submission.sweep / order.name for order in orders]
+        with together():
+            jobs = [self._job(made, order) for order in orders]
         made.run_together(
-            [self._job(made, order) for order in orders],
+            jobs,
             folders,
             stop=self._stop,
             scratch=self.submission.scratch,

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from condense import records
-from sweeps.files import read_json
+from durable.files import read_json
 from sweeps.sweep import Sweep
 
 FAST = ("widths=[60,3000]", "seeds=[0,1,2]", "measure.observables=[relative_change]", "init.gamma=interval(0.6,1.5)")
@@ -37,6 +37,13 @@ def asked(folder):
     return {(x, y): repeats for x, y, repeats in state["asked"]} if state else {}
 
 
+def at_work(folder):
+    """The processes of the workers that have not ended."""
+    submissions = Sweep.open(folder / "line").submissions
+    words = [each.word(k) for each in submissions for k in range(len(each.packs))]
+    return [word.pid for word in words if word is not None and word.phase == "running"]
+
+
 def test_fig4_by_the_boundary_sweeper_is_killed_goes_on_and_draws_the_same_line(tmp_path):
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     whole.mkdir()
@@ -50,15 +57,13 @@ def test_fig4_by_the_boundary_sweeper_is_killed_goes_on_and_draws_the_same_line(
             [sys.executable, "-m", "condense", *FIG4], cwd=killed, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
         end = time.monotonic() + 120
-        while len(asked(killed)) <= there and time.monotonic() < end and launched.poll() is None:
+        while len(asked(killed)) <= there or (there == 25 and not at_work(killed)):
+            assert time.monotonic() < end
             time.sleep(0.05)
         launched.send_signal(signal.SIGKILL)
-        launched.wait()
-        for pack in Sweep.open(killed / "line").submissions if there == 25 else ():
-            for k in range(len(pack.packs)):
-                word = pack.word(k)
-                if word is not None and word.phase == "running":
-                    os.kill(word.pid, signal.SIGKILL)
+        assert launched.wait() == -signal.SIGKILL
+        for pid in at_work(killed) if there == 25 else ():
+            os.kill(pid, signal.SIGKILL)
     done = condense(killed, *FIG4)
     assert done.returncode == 0, done.stderr
     assert asked(killed) == points

@@ -16,7 +16,7 @@ from typing import Any, ClassVar, Self
 
 import psutil
 
-from sweeps.files import read_json, write_json
+from durable.files import read_json, write_json
 from sweeps.order import Order
 from sweeps.packing import balanced, multiple
 from sweeps.sites.base import RUNNING as ALIVE

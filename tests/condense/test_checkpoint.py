@@ -10,6 +10,7 @@ import torch
 from condense import checkpoint, pack, records, schema
 from condense.checkpoint import Checkpoint, CheckpointError
 from condense.job import Job
+from durable.files import _unfinished
 
 NET = """
 import torch
@@ -226,7 +227,7 @@ def test_a_full_disk_is_told_and_training_goes_on(tmp_path, monkeypatch):
 
     def full(self, path):
         (path.parent).mkdir(parents=True, exist_ok=True)
-        (path.parent / f".{path.name}.{os.getpid()}").symlink_to("/dev/full")
+        _unfinished(path).symlink_to("/dev/full")
         return write(self, path)
 
     monkeypatch.setattr(Checkpoint, "write", full)

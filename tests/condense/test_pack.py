@@ -14,6 +14,7 @@ import pytest
 from condense import ledger, pack, records, schema, training
 from condense.flows.exponential import ExponentialFlow
 from condense.job import Job
+from durable import files
 
 NET = """
 import torch
@@ -154,7 +155,7 @@ def test_a_full_disk_is_told_and_leaves_what_was_there(tmp_path):
     [place] = jobs(1.0, widths=[20])
     run_together([place], tmp_path)
     folder = tmp_path / place.name
-    (folder / f".{records.FILE}.{os.getpid()}").symlink_to("/dev/full")
+    files._unfinished(folder / records.FILE).symlink_to("/dev/full")
     with pytest.raises(OSError, match="the disk is full: free some space, and run the same command again") as raised:
         run_together(jobs(1.0), tmp_path)
     assert raised.value.errno == errno.ENOSPC
@@ -170,7 +171,7 @@ def test_a_disk_that_stays_full_leaves_nothing_half_written(tmp_path, monkeypatc
     unlink = type(tmp_path).unlink
     folder = tmp_path / place.name
     folder.mkdir()
-    unfinished = folder / f".{records.FILE}.{os.getpid()}"
+    unfinished = files._unfinished(folder / records.FILE)
     unfinished.symlink_to("/dev/full")
 
     def stays(self, missing_ok=False):

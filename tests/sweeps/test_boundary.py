@@ -11,7 +11,7 @@ import lines
 import numpy as np
 import pytest
 
-from sweeps.files import read_json
+from durable.files import read_json
 from sweeps.submission import STATE_FOLDER, submissions
 
 RANGES = ("x=interval(0.5,2.0)", "y=interval(-0.5,0.5)")
@@ -78,6 +78,7 @@ def test_a_sweep_that_is_killed_again_and_again_ends_with_the_same_points(app):
         ends.append(run(*RANGES, "how=killed", preexec_fn=lambda: leader.write_text(str(os.getpid()))).returncode)
         assert ends[-1] in (0, -9)
     assert len(ends) > 3
+    assert {path.name for path in out.parent.rglob("killed_*")} >= {"killed_9", "killed_29"}  # with a worker each
     assert asked(out) == points
     assert held(out) == results
 

@@ -186,17 +186,29 @@ def test_many_that_submit_at_once_hand_each_job_out_once(squares):
     assert len(squares.sweep.submissions) == 1
 
 
-def test_an_interrupt_of_the_launcher_ends_its_workers(squares):
-    code = (
-        "import sys; sys.path[:0] = sys.argv[3:]; from pathlib import Path; import io, conftest;"
-        "from sweeps.sweep import Sweep;"
-        "made = conftest.Counting(Sweep(Path(sys.argv[1]), 'counting.Job', []), io.StringIO());"
-        "made.run({'x': 1, 'seconds': 60})"
-    )
-    command = [sys.executable, "-c", code, str(squares.sweep.folder), "", str(Path(__file__).parent), *sys.path]
+LAUNCHER = """
+import io, sys
+sys.path[:0] = sys.argv[2:]
+from pathlib import Path
+import conftest
+from sweeps.sweep import Sweep
+made = conftest.Counting(Sweep(Path(sys.argv[1]), "counting.Job", []), io.StringIO())
+made.run({"x": 1, "seconds": SECONDS})
+"""
+
+
+def launcher_of(squares, seconds):
+    """A process that launches a job and waits for it, which has begun."""
+    code = LAUNCHER.replace("SECONDS", str(seconds))
+    command = [sys.executable, "-c", code, str(squares.sweep.folder), str(Path(__file__).parent), *sys.path]
     restore = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)  # noqa: E731
     launcher = subprocess.Popen(command, preexec_fn=restore, stderr=subprocess.PIPE)
     squares.until(lambda: squares.tries(1))
+    return launcher
+
+
+def test_an_interrupt_of_the_launcher_ends_its_workers(squares):
+    launcher = launcher_of(squares, seconds=60)
     launcher.send_signal(signal.SIGINT)
     assert b"KeyboardInterrupt" in launcher.communicate(timeout=20)[1]
     assert squares.sweep.submissions[0].word(0).reason == "stopped by SIGTERM; what was finished is kept"
@@ -204,9 +216,12 @@ def test_an_interrupt_of_the_launcher_ends_its_workers(squares):
 
 
 def test_a_launcher_that_is_killed_leaves_its_workers_at_work(squares):
-    submission = squares.submit({"x": 1, "seconds": 0.5})
-    assert os.getsid(squares.until(lambda: submission.word(0)).pid) != os.getsid(0)
+    launcher = launcher_of(squares, seconds=2)
+    launcher.kill()
+    launcher.communicate()
+    assert launcher.returncode == -signal.SIGKILL
     other = Sweep.open(squares.sweep.folder)
+    assert os.getsid(other.submissions[0].word(0).pid) != os.getsid(0)
     assert [each.state for each in other.look()] == ["running"]
     squares.until(lambda: not other.live())
     assert [each.state for each in other.look()] == ["done"]
