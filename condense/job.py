@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -73,6 +73,7 @@ class Job:
         jobs: Sequence[Self],
         folders: Sequence[Path],
         *,
+        wanted: Sequence[Collection[str]],
         stop: Callable[[], bool],
         scratch: Path | None,
         checkpoint_minutes: float,
@@ -80,12 +81,13 @@ class Job:
         attempt: int,
         done: Callable[[float], None],
     ) -> None:
-        """Compute the runs that the jobs' folders lack, in batches of equal width, small widths first.
+        """Compute which of these runs the jobs' folders lack, in batches of equal width, small widths first.
 
         A run that raises leaves the finished runs of its job in place, marks the others failed and its traceback in
         error.txt; the other jobs go on.
 
         Args:
+            wanted: the keys of the runs of each job that are to be computed; others may be others' work.
             stop: asked after every step of the flow; once true, what has ended is written and the rest is left.
             scratch: where batches that take longer than `checkpoint_minutes` are saved, and all of some seconds at a
                 stop; runs saved there go on from where they were.
@@ -102,6 +104,7 @@ class Job:
         pack = Pack(
             [job.problem for job in jobs],
             folders,
+            wanted,
             stop=stop,
             scratch=scratch,
             checkpoint_minutes=checkpoint_minutes,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 
 from condense import records
@@ -23,12 +23,17 @@ WORTH_SAVING = 3.0
 
 
 class Pack:
-    """The missing runs of some jobs, each job with its folder; the options are those of `Job.run_together`."""
+    """The missing runs of some jobs, each job with its folder; the options are those of `Job.run_together`.
+
+    Args:
+        wanted: the keys of the runs of each job that are meant; None: of all jobs all runs.
+    """
 
     def __init__(
         self,
         problems: Sequence[Problem],
         folders: Sequence[Path],
+        wanted: Sequence[Collection[str]] | None = None,
         *,
         stop: Callable[[], bool] = lambda: False,
         scratch: Path | None = None,
@@ -41,7 +46,7 @@ class Pack:
         self._checkpoint_seconds = 60 * checkpoint_minutes
         self._memory_gb, self._attempt = memory_gb, attempt
         self._scratch, self._ledger = Scratch(scratch), Ledger(folders)
-        self._missing = {(run.job, run.key): run for run in _missing(problems, folders)}
+        self._missing = {(run.job, run.key): run for run in _missing(problems, folders, wanted)}
         self.failures: dict[int, Failure] = {}
 
     def compute(self) -> dict[int, Failure]:
@@ -122,9 +127,12 @@ class Pack:
             self._ledger.add(run, {**row, "status": "failed", "error": f"{type(error).__name__}: {error}"})
 
 
-def _missing(problems: Sequence[Problem], folders: Sequence[Path]) -> Iterator[Wanted]:
-    for job, (problem, folder) in enumerate(zip(problems, folders, strict=True)):
+def _missing(
+    problems: Sequence[Problem], folders: Sequence[Path], wanted: Sequence[Collection[str]] | None
+) -> Iterator[Wanted]:
+    meant = [problem.samples for problem in problems] if wanted is None else wanted
+    for job, (problem, folder, keys) in enumerate(zip(problems, folders, meant, strict=True)):
         held = records.held(folder / records.FILE)
         for key, sample in problem.samples.items():
-            if key not in held or held[key][0] == "failed":
+            if key in keys and (key not in held or held[key][0] == "failed"):
                 yield Wanted(problem, key, sample, job)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol, Self
 
@@ -58,6 +58,7 @@ class Job(Protocol):
         jobs: Sequence[Self],
         folders: Sequence[Path],
         *,
+        wanted: Sequence[Collection[str]],
         stop: Callable[[], bool],
         scratch: Path | None,
         checkpoint_minutes: float,
@@ -65,12 +66,13 @@ class Job(Protocol):
         attempt: int,
         done: Callable[[float], None],
     ) -> None:
-        """Compute what is missing in the jobs' folders, all of it as one piece of work.
+        """Compute which of these results are missing in the jobs' folders, all of it as one piece of work.
 
         Results are on disk, each in its job's folder, before they count as done. A job that raises leaves its
         traceback in ERROR_FILE and does not disturb the others.
 
         Args:
+            wanted: the keys of the results of each job that are to be computed; others may be others' work.
             stop: asked every few seconds at most; once true, save and return with what is unfinished unwritten.
             scratch: where the state of long work is kept every `checkpoint_minutes`, and taken up again.
             memory_gb: not to be exceeded.

@@ -131,6 +131,12 @@ class Submission:
         """Return the orders of a pack."""
         return [Order.read(plain) for plain in read_json(self._file(k, "json"))]
 
+    def handed_on(self) -> set[tuple[str, str]]:
+        """Return the results, by job and key, that were handed out again after this."""
+        later = _read(self.sweep, after=int(self.folder.name))
+        orders = [order for each in later for k in range(len(each.packs)) for order in each.orders(k)]
+        return {(order.name, key) for order in orders for key in order.wanted}
+
     def log(self, k: int) -> Path:
         """Return where a local worker's output goes."""
         return self._file(k, "log")
@@ -184,5 +190,9 @@ class Submission:
 
 def submissions(sweep: Path) -> list[Submission]:
     """Return the submissions of a sweep, the oldest first."""
-    files = sorted(sweep.glob(f"{STATE_FOLDER}/*/submission.json"))
-    return [Submission.read(file.parent) for file in files]
+    return _read(sweep, after=0)
+
+
+def _read(sweep: Path, after: int) -> list[Submission]:
+    folders = {int(file.parent.name): file.parent for file in sweep.glob(f"{STATE_FOLDER}/*/submission.json")}
+    return [Submission.read(folders[number]) for number in sorted(folders) if number > after]

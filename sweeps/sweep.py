@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import contextlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from pkgutil import resolve_name
 from typing import Any
@@ -39,6 +39,8 @@ class Standing:
     reason: str = ""
     results: Counter[str] = field(default_factory=Counter)
     origins: frozenset[str] = frozenset()
+    lacking: frozenset[str] = frozenset()  # the results that are missing or failed
+    free: frozenset[str] = frozenset()  # those of them that nobody is to compute
     killed: bool = False  # its last worker ended without a word
 
 
@@ -136,24 +138,32 @@ class Sweep:
         return [self._standing(name, keys, handed) for name, keys in wanted.items()]
 
     def undone(self, standings: Iterable[Standing], states: Iterable[str] = (FAILED, MISSING)) -> list[Order]:
-        """Return the orders in one of these states that lack a result."""
-        names = {each.name for each in standings if each.state in states}
-        return [order for order in self.orders if order.name in names and self._lacks(order)]
+        """Return orders of what jobs in one of these states lack and nobody is to compute, every result in one."""
+        shares = self._shares({each.name: each.free for each in standings if each.state in states})
+        return [replace(order, wanted=keys) for order, keys in shares]
 
     @property
     def total(self) -> float:
-        """The cost of all orders, in seconds of one worker."""
-        return sum(order.cost for order in self.orders)
+        """The cost of all that is ordered, in seconds of one worker."""
+        wanted: dict[str, set[str]] = {}
+        for order in self.orders:
+            wanted.setdefault(order.name, set()).update(order.wanted)
+        return _cost(self._shares(wanted))
 
     def left(self, standings: Iterable[Standing]) -> float:
         """Return the cost of the results that are not there, each a like share of its order's."""
-        undone = self.undone(standings, set(STATES) - {DONE})
-        return sum(order.cost * self._lacks(order) / len(order.wanted) for order in undone)
+        return _cost(self._shares({each.name: each.lacking for each in standings}))
 
-    def _lacks(self, order: Order) -> int:
-        """Return how many results of an order are not there."""
-        held = self._held(order.name)
-        return sum(held.get(key, (FAILED,))[0] == FAILED for key in order.wanted)
+    def _shares(self, results: Mapping[str, Set[str]]) -> list[tuple[Order, tuple[str, ...]]]:
+        """Return the orders of some results, given by job, each with those that no later order wants."""
+        left = {name: set(keys) for name, keys in results.items()}
+        shares = []
+        for order in reversed(self.orders):
+            mine = tuple(key for key in order.wanted if key in left.get(order.name, ()))
+            if mine:
+                left[order.name].difference_update(mine)
+                shares.append((order, mine))
+        return shares[::-1]
 
     def _held(self, name: str) -> Mapping[str, tuple[str, str]]:
         """Return what a job's folder holds, read again only if the folder has changed."""
@@ -171,10 +181,12 @@ class Sweep:
         held = self._held(name)
         results = Counter(held[key][0] if key in held else MISSING for key in wanted)
         origins = frozenset(held[key][1] for key in wanted if key in held)
-        facts: dict[str, Any] = {"results": results, "origins": origins}
-        if not results[MISSING] and not results[FAILED]:
+        lacking = frozenset(key for key in wanted if held.get(key, (FAILED,))[0] == FAILED)
+        free = lacking - handed.live.get(name, {}).keys()
+        facts: dict[str, Any] = {"results": results, "origins": origins, "lacking": lacking, "free": free}
+        if not lacking:
             return Standing(name, DONE, **facts)
-        on_its_way = handed.state(name, [key for key in wanted if held.get(key, (FAILED,))[0] == FAILED])
+        on_its_way = handed.state(name, lacking)
         if on_its_way:
             return Standing(name, on_its_way, **facts)
         error = _last_line(self.folder / name / ERROR_FILE)
@@ -245,6 +257,10 @@ def located(path: str, key: str) -> Any:
             f"{key} = {path!r} cannot be imported ({type(error).__name__}: {error}): a dotted path, "
             "package.module.name, that lies in the folder you start from or is installed"
         ) from error
+
+
+def _cost(shares: Iterable[tuple[Order, Sequence[str]]]) -> float:
+    return sum(order.cost * len(keys) / len(order.wanted) for order, keys in shares)
 
 
 def _file(folder: Path) -> Path:

@@ -18,6 +18,7 @@ import threading
 import time
 import traceback
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -87,13 +88,27 @@ class Worker:
             return self._refuse(different)
         if self.submission.failed is not None:
             return self._leave()
-        orders = self.submission.orders(self.k)
+        orders = self._mine()
+        if not orders:
+            return self._leave()
         self._compute(orders)
         failed = self._failed()
         if self.told_by is not None or self.submission.failed is not None:
             return self._leave()
         self._say(phase=ENDED, reason=f"{len(failed)} of {len(orders)} jobs raised" if failed else "")
         return EXIT_FAILED if failed else 0
+
+    def _mine(self) -> list[Order]:
+        """Return the orders of the pack, without what was handed out again since.
+
+        That is done where nothing was known of this worker for long, and then Slurm may start it again.
+        """
+        handed_on = self.submission.handed_on()
+        left = [
+            replace(order, wanted=tuple(key for key in order.wanted if (order.name, key) not in handed_on))
+            for order in self.submission.orders(self.k)
+        ]
+        return [order for order in left if order.wanted]
 
     def _compute(self, orders: list[Order]) -> None:
         made = job_class(self.submission.job)
@@ -105,6 +120,7 @@ class Worker:
         made.run_together(
             jobs,
             folders,
+            wanted=[order.wanted for order in orders],
             stop=self._stop,
             scratch=self.submission.scratch,
             checkpoint_minutes=self.site.checkpoint_minutes,
@@ -138,7 +154,7 @@ class Worker:
             hydra["sweep"]["dir"] = str(self.submission.sweep)  # wherever it lies now
             return TaskCall({**order.config, "hydra": hydra})
         job = made(order.config)
-        if set(job.wanted) != set(order.wanted):
+        if not set(job.wanted) >= set(order.wanted):
             raise OtherJobError(
                 f"{order.name} is not what was submitted: its results have other keys now, as when a data file has "
                 "changed. Give the sweep's command again; if it refuses this folder, with another hydra.sweep.dir"
@@ -158,6 +174,9 @@ class Worker:
     def _leave(self) -> int:
         """Leave what is saved to the next attempt, and queue that where it was not the end that was asked for."""
         failed = self.submission.failed
+        if not self._mine():
+            self._say(phase=LEFT, reason="handed out again, as nothing was heard of it")
+            return 0
         if failed is not None:
             self._say(phase=LEFT, reason=f"stopped as {failed} failed; what was finished is kept")
             return EXIT_FAILED
@@ -197,8 +216,10 @@ class Worker:
     def _beat(self) -> None:
         while True:
             time.sleep(HEARTBEAT)
-            with contextlib.suppress(OSError):  # a file system may be away for a moment
+            with contextlib.suppress(OSError, ValueError):  # a file system may be away for a moment
                 os.utime(self.submission.word_file(self.k))
+                if self.told_by is None and not self._mine():
+                    os.kill(os.getpid(), signal.SIGTERM)
 
     def _first_word(self) -> Word:
         before = self.submission.word(self.k)

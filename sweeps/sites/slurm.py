@@ -227,7 +227,9 @@ def _finished(submission: Submission, k: int) -> bool:
 
 
 def _by_files(submission: Submission) -> list[tuple[int, str]]:
+    """Return what the words of workers tell; where a Slurm is only busy, one that is silent may be queued again."""
+    busy = shutil.which("squeue") is not None
     words = [(k, submission.word(k)) for k in range(len(submission.packs))]
     waiting = [(k, QUEUED) for k, word in words if word is None or word.phase == AGAIN]
-    at_work = [(k, RUNNING) for k, word in words if word and word.phase == AT_WORK and submission.heard(k) < SILENCE]
-    return [*waiting, *at_work]
+    at_work = [(k, submission.heard(k) < SILENCE) for k, word in words if word and word.phase == AT_WORK]
+    return [*waiting, *((k, RUNNING if heard else QUEUED) for k, heard in at_work if heard or busy)]

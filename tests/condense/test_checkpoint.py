@@ -38,6 +38,7 @@ def run_together(jobs, folder, steps=None, minutes=10.0, **options):
     Job.run_together(
         jobs,
         [folder / job.name for job in jobs],
+        wanted=[job.wanted for job in jobs],
         stop=options.pop("stop", lambda: next(asked, None) is None),
         scratch=folder / "scratch",
         checkpoint_minutes=minutes,

@@ -41,6 +41,7 @@ def run_together(jobs, folder, **options):
     """Run jobs in folders of their names, and return the costs told."""
     told = []
     defaults = {"stop": lambda: False, "scratch": None, "checkpoint_minutes": 10.0, "memory_gb": None, "attempt": 1}
+    defaults["wanted"] = [job.wanted for job in jobs]
     folders = [folder / job.name for job in jobs]
     Job.run_together(jobs, folders, **{**defaults, **options}, done=told.append)
     return told
@@ -209,7 +210,7 @@ PEAK = """if True:
     job = Job(schema.Config(widths=[100_000], seeds=range(32), flow=flow, measure=measure))
     budget = float(sys.argv[2]) or None
     options = {"stop": lambda: False, "scratch": None, "checkpoint_minutes": 1, "attempt": 1, "done": print}
-    Job.run_together([job], [Path(sys.argv[1])], memory_gb=budget, **options)
+    Job.run_together([job], [Path(sys.argv[1])], wanted=[job.wanted], memory_gb=budget, **options)
     print(next(line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM")))"""
 
 

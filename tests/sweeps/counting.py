@@ -22,7 +22,7 @@ class Job:
         self.config = config
         self.name = f"x={config['x']}"
         self.settings = {"power": config.get("power", 2)}
-        self.wanted = [f"{config['x']}:{repeat}" for repeat in range(config.get("repeats", 2))]
+        self.wanted = [f"{config['x']}:{repeat}" for repeat in range(config.get("first", 0), config.get("repeats", 2))]
 
     @staticmethod
     def held(folder: Path):
@@ -30,9 +30,9 @@ class Job:
         return {key: tuple(value[:2]) for key, value in json.loads(path.read_text()).items()} if path.exists() else {}
 
     @classmethod
-    def run_together(cls, jobs, folders, *, stop, attempt, done, **_):
-        for job, folder in zip(jobs, folders, strict=True):
-            for key in job.wanted:
+    def run_together(cls, jobs, folders, *, wanted, stop, attempt, done, **_):
+        for job, folder, keys in zip(jobs, folders, wanted, strict=True):
+            for key in keys:
                 if key not in cls.held(folder) and not job._one(key, folder, stop, attempt):
                     return
             done(job.cost)

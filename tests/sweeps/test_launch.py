@@ -17,6 +17,8 @@ from sweeps.packing import NotEnoughMemoryError
 from sweeps.sites.base import worker_command
 from sweeps.sweep import Sweep
 
+PATH = os.pathsep.join([str(Path(__file__).parent), str(Path(__file__).parents[2])])
+
 
 def test_jobs_are_computed_in_as_many_processes_as_asked(squares):
     squares.run(*({"x": x} for x in range(6)), workers=2)
@@ -38,6 +40,47 @@ def test_only_what_is_missing_is_computed_by_the_same_again(squares):
     assert sorted((order.name, len(order.wanted)) for order in whole.orders) == [("x=1", 3), ("x=2", 2), ("x=3", 2)]
     assert squares.tries(1) == ["1:0 1", "1:1 1", "1:2 1"]
     assert squares.tries(2) == ["2:0 1", "2:1 1"]
+
+
+def test_what_two_orders_want_is_handed_out_once(squares):
+    squares.order({"x": 1, "repeats": 2})
+    squares.order({"x": 1, "first": 1, "repeats": 3})
+    squares.sweep = Sweep.open(squares.sweep.folder)
+    assert squares.sweep.total == 1.5
+    squares.run(workers=2)
+    [submission] = squares.sweep.submissions
+    assert [order.wanted for k in range(2) for order in submission.orders(k)] == [("1:0",), ("1:1", "1:2")]
+    assert sorted(squares.tries(1)) == ["1:0 1", "1:1 1", "1:2 1"]
+
+
+def test_what_a_worker_is_at_is_not_handed_out_to_another(squares):
+    squares.submit({"x": 1, "seconds": 0.5})
+    squares.until(lambda: squares.tries(1))
+    second = squares.submit({"x": 1, "first": 1, "repeats": 3})
+    assert [order.wanted for order in second.orders(0)] == [("1:2",)]
+    squares.until(lambda: not squares.sweep.live())
+    assert squares.states() == {"x=1": "done"}
+    assert sorted(squares.tries(1)) == ["1:0 1", "1:1 1", "1:2 1"]
+
+
+QUICK = "from sweeps import worker; worker.HEARTBEAT = 0.05; worker.main()"
+
+
+def test_a_worker_that_comes_back_leaves_what_was_handed_out_again_meanwhile(squares):
+    first = squares.submit({"x": 1, "seconds": 60})
+    os.kill(squares.until(lambda: squares.tries(1) and first.word(0)).pid, signal.SIGKILL)
+    squares.until(lambda: not squares.sweep.live())
+    back = subprocess.Popen([sys.executable, "-c", QUICK, first.folder, "0"], env=os.environ | {"PYTHONPATH": PATH})
+    squares.until(lambda: len(squares.tries(1)) == 2)
+    second = squares.submit({"x": 1, "seconds": 0.5})
+    assert back.wait(20) == 0
+    squares.until(lambda: len(squares.tries(1)) == 3)
+    subprocess.run(worker_command(first, 0), check=True)
+    assert (first.word(0).phase, first.word(0).attempt) == ("left", 3)
+    assert first.word(0).reason == "handed out again, as nothing was heard of it"
+    squares.until(lambda: not squares.sweep.live())
+    assert second.word(0).phase == "ended"
+    assert squares.tries(1) == ["1:0 1", "1:0 2", "1:0 1", "1:1 1"]
 
 
 def test_a_job_that_raises_leaves_the_others(squares):
