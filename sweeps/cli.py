@@ -8,7 +8,6 @@ import shlex
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ from rich.console import Console
 
 from front_door.door import INTERRUPTED
 from front_door.names import called, version
-from sweeps import code, report, summary
+from sweeps import code, configured, report, summary
 from sweeps.launch import FailedFastError, Launch, wait
 from sweeps.sites import SITES, Site
 from sweeps.sweep import DONE, MISSING, Sweep
@@ -136,24 +135,48 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _site(sweep: Sweep, changes: Sequence[str]) -> Site:
-    """Return the site of the last submission, with parameters changed: key=value, or hydra/launcher=slurm."""
+    """Return the site of the last submission, with parameters changed: key=value, or hydra/launcher=slurm.
+
+    The parameters are those of the last submission to it; without one, those of the config, as a launch has them.
+    """
     from omegaconf import OmegaConf
     from omegaconf.errors import OmegaConfBaseException
 
-    given = {key.removeprefix("hydra.launcher."): value for key, _, value in (line.partition("=") for line in changes)}
-    kind = given.pop("hydra/launcher", sweep.submissions[-1].site if sweep.submissions else "local")
+    handed = sweep.submissions
+    given = _parsed(changes)
+    kind = given.pop("hydra/launcher", handed[-1].site if handed else "local")
     if kind not in SITES:
         raise ValueError(f"hydra/launcher={kind} is not known: {', '.join(SITES)}")
-    alike = [each.parameters for each in sweep.submissions if each.site == kind]
-    parameters = dict(alike[-1]) if alike else {"job": sweep.job}
-    schema, changed = OmegaConf.structured(SITES[kind]), [f"{key}={value}" for key, value in given.items()]
+    alike = [each.parameters for each in handed if each.site == kind]
+    parameters = dict(alike[-1]) if alike else configured.launcher(kind, handed[-1]) if handed else {}
+    config = OmegaConf.structured(SITES[kind], flags={"struct": False})
     try:
-        merged = OmegaConf.merge(schema, parameters, OmegaConf.from_dotlist(changed))
+        config.merge_with({**parameters, "job": sweep.job})
+        for key, value in given.items():
+            OmegaConf.update(config, key, value)
     except OmegaConfBaseException as error:
-        known = ", ".join(each.name for each in fields(SITES[kind]) if not each.name.startswith("_"))
-        raise ValueError(f"{error}\nparameters of hydra/launcher={kind}: {known}") from error
-    plain: Any = OmegaConf.to_container(merged, resolve=True)
-    return SITES[kind].read(plain)
+        raise ValueError(f"hydra.launcher.{error.full_key}: {str(error).splitlines()[0]}") from error
+    plain: Any = OmegaConf.to_container(config, resolve=True)
+    return SITES[kind].of(plain)
+
+
+def _parsed(changes: Sequence[str]) -> dict[str, Any]:
+    """Return what lines as on the command line of a launch set, by key below hydra.launcher.
+
+    Raises:
+        ValueError: a line is not key=value.
+    """
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+    from hydra.errors import OverrideParseException
+
+    try:
+        lines = OverridesParser.create().parse_overrides(list(changes))
+    except OverrideParseException as error:
+        raise ValueError(f"{error.override}: resume takes key=value ({str(error).splitlines()[1]})") from error
+    for line in lines:
+        if line.is_delete() or line.is_sweep_override():
+            raise ValueError(f"{line.input_line}: resume takes key=value, one value each, of hydra.launcher")
+    return {line.key_or_group.removeprefix("hydra.launcher."): line.value() for line in lines}
 
 
 def _exit_status(sweep: Sweep) -> int:

@@ -9,7 +9,7 @@ import sysconfig
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-__all__ = ["changed", "fingerprint"]
+__all__ = ["changed", "fingerprint", "installed"]
 
 
 def fingerprint(packages: Iterable[str] = (), files: Iterable[str] = ()) -> dict[str, str]:
@@ -24,6 +24,12 @@ def fingerprint(packages: Iterable[str] = (), files: Iterable[str] = ()) -> dict
 def changed(before: Mapping[str, str]) -> list[str]:
     """Return the files of a fingerprint that are not what they were."""
     return [path for path, hashed in before.items() if _hash(Path(path)) != hashed]
+
+
+def installed() -> list[str]:
+    """Return the folders that belong to this interpreter: the standard library, and what is installed."""
+    paths = sysconfig.get_paths()
+    return sorted({*site.getsitepackages(), site.getusersitepackages(), paths["stdlib"], paths["platstdlib"]})
 
 
 def _hash(file: Path) -> str:
@@ -41,18 +47,13 @@ def _named(packages: Iterable[str]) -> Iterator[Path]:
 
 
 def _own() -> Iterator[Path]:
-    installed = [Path(folder).resolve() for folder in _installed()]
+    folders = [Path(folder).resolve() for folder in installed()]
     for name, module in list(sys.modules.items()):
         file = Path(getattr(module, "__file__", None) or "")
-        own = file.suffix == ".py" and not any(folder in file.resolve().parents for folder in installed)
+        own = file.suffix == ".py" and not any(folder in file.resolve().parents for folder in folders)
         if own:
             yield from _files(file, is_package=hasattr(module, "__path__") and "." not in name)
 
 
 def _files(file: Path, is_package: bool) -> Iterable[Path]:
     return file.resolve().parent.rglob("*.py") if is_package else [file.resolve()]
-
-
-def _installed() -> set[str]:
-    paths = sysconfig.get_paths()
-    return {*site.getsitepackages(), site.getusersitepackages(), *(paths[key] for key in ("stdlib", "platstdlib"))}

@@ -50,7 +50,7 @@ class Launch:
                 "the command that made it, run again, computes what is missing"
             )
         last = sweep.submissions[-1]
-        place = {"cwd": last.cwd, "path": last.path, "files": list(last.code)}
+        place = {"cwd": last.cwd, "path": last.path, "installed": last.installed, "files": list(last.code)}
         task = last.task if sweep.job is None else None
         return cls(sweep, site, last.hydra, task, place, last.fail_fast)
 

@@ -34,16 +34,20 @@ class PackLauncher(Launcher):
     site_class: ClassVar[type[Site]]
 
     def __init__(self, **parameters: Any) -> None:
-        plain = OmegaConf.to_container(OmegaConf.create(parameters), resolve=True)
-        try:
-            self.site = self.site_class(**plain)  # type: ignore[arg-type]
-        except ValueError as error:
-            raise ConfigCompositionException(str(error)) from error
+        self._parameters: Any = OmegaConf.to_container(OmegaConf.create(parameters), resolve=True)
         self.console = Console()
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
-        """Keep what Hydra hands over."""
+        """Keep what Hydra hands over, and check the parameters: not when this is made, as Hydra hides errors then.
+
+        Raises:
+            ConfigCompositionException: one of them is not known, or its value is not allowed.
+        """
         self._context, self._config, self._task_function = hydra_context, config, task_function
+        try:
+            self.site = self.site_class.of(self._parameters)
+        except ValueError as error:
+            raise ConfigCompositionException(str(error)) from error
 
     def run(self, sweep: Sweep, hydra: Mapping[str, Any], fail_fast: bool = False) -> None:
         """Compute what a sweep lacks; with detach=true only hand it out.

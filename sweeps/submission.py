@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from durable.files import DiskFullError, overwrite, read_json, replacing, together, write_json
-from sweeps import code
+from sweeps.code import fingerprint, installed
 from sweeps.order import Order
 
 __all__ = ["AGAIN", "BROKE", "ENDED", "LEFT", "REFUSED", "RUNNING", "STATE_FOLDER"]
@@ -64,9 +64,18 @@ class Submission:
     fail_fast: bool = False  # all of it ends once a job has failed
     cwd: str = field(default_factory=os.getcwd)
     path: Sequence[str] = field(default_factory=lambda: list(sys.path), repr=False)
+    installed: Sequence[str] = field(default_factory=installed, repr=False)  # folders of the interpreter
     host: str = field(default_factory=socket.gethostname)
     pid: int = field(default_factory=os.getpid)  # of the process that launched it
     time: float = field(default_factory=time.time)
+
+    def search_path(self, own: Sequence[str]) -> list[str]:
+        """Return where an interpreter whose path is given looks for code: that of the user first, but not what is
+        installed for the interpreter that launched this, if it is another.
+        """
+        folders = [Path(folder) for folder in self.installed]
+        theirs = {each for each in self.path for folder in folders if folder in (Path(each), *Path(each).parents)}
+        return list(dict.fromkeys([*(each for each in self.path if each in own or each not in theirs), *own]))
 
     @property
     def sweep(self) -> Path:
@@ -98,7 +107,7 @@ class Submission:
         made = cls(
             folder=sweep.resolve() / STATE_FOLDER / f"{number:03d}",
             packs=names,
-            code=code.fingerprint([fields["job"] or "", "sweeps", "durable"], files),
+            code=fingerprint([fields["job"] or "", "sweeps", "durable"], files),
             **fields,
         )
         with together():

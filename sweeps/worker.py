@@ -30,7 +30,7 @@ from sweeps.alone import TaskCall
 from sweeps.hydra_files import hydra_node, write_hydra_files
 from sweeps.job import ERROR_FILE, Job
 from sweeps.order import Order
-from sweeps.sites import SITES, Slurm
+from sweeps.sites import SITES, Slurm, allocation
 from sweeps.submission import AGAIN, BROKE, ENDED, LEFT, REFUSED, RUNNING, Submission, Word
 from sweeps.sweep import job_class
 
@@ -82,7 +82,7 @@ class Worker:
 
     def _work(self) -> int:
         os.chdir(self.submission.cwd)
-        sys.path[:] = dict.fromkeys([*self.submission.path, *sys.path])
+        sys.path[:] = self.submission.search_path(sys.path)
         different = code.changed(self.submission.code)
         if different:
             return self._refuse(different)
@@ -245,8 +245,8 @@ def _short(paths: list[str], shown: int = 3) -> list[str]:
 
 def _threads_of_slurm() -> Mapping[str, str]:
     """Return as many threads as Slurm gives processors: libraries would take the whole node's."""
-    count = os.environ.get("SLURM_CPUS_PER_TASK") or os.environ.get("SLURM_CPUS_ON_NODE")
-    return {"OMP_NUM_THREADS": count} if count and "OMP_NUM_THREADS" not in os.environ else {}
+    count = allocation.cpus()
+    return {"OMP_NUM_THREADS": str(count)} if count and "OMP_NUM_THREADS" not in os.environ else {}
 
 
 def main() -> None:

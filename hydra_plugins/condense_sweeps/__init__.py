@@ -1,6 +1,7 @@
 """Hydra finds plugins only below hydra_plugins; what they do is in `sweeps`."""
 
 from hydra.core.config_store import ConfigStore
+from omegaconf import OmegaConf
 
 from sweeps import boundary, launcher, sweeper
 from sweeps.sites import Local, Slurm
@@ -25,5 +26,6 @@ class SlurmLauncher(launcher.SlurmLauncher):
 
 
 for site in (Local, Slurm):
-    ConfigStore.instance().store(group="schema/launcher", name=site.kind, node=site)
-    ConfigStore.instance().store(group="hydra/launcher", name=f"sweeps_{site.kind}", node=site)  # for any other app
+    schema = OmegaConf.structured(site, flags={"struct": False})  # other keys come to us, who say what to write instead
+    ConfigStore.instance().store(group="schema/launcher", name=site.kind, node=schema)
+    ConfigStore.instance().store(group="hydra/launcher", name=f"sweeps_{site.kind}", node=schema)  # for any other app

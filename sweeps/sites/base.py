@@ -7,6 +7,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -71,6 +72,27 @@ class Site(ABC):
         """Raise ValueError unless a parameter is fine."""
         if not fine:
             raise ValueError(f"hydra.launcher.{key} = {getattr(self, key)!r} is not allowed: {allowed}")
+
+    @classmethod
+    def of(cls, plain: Mapping[str, Any]) -> Self:
+        """Return the site of what a user gave.
+
+        Raises:
+            ValueError: a parameter is not known, or its value is not allowed.
+        """
+        known = [each.name for each in fields(cls)]
+        for key in plain:
+            if key not in known:
+                raise ValueError(f"hydra.launcher.{key} = {plain[key]!r}: {cls._unknown(str(key), known)}")
+        return cls(**plain)
+
+    @classmethod
+    def _unknown(cls, key: str, known: Sequence[str]) -> str:
+        """Return what to say of a parameter that is not known."""
+        near = get_close_matches(key, known, n=1)
+        meant = f" Did you mean {near[0]}?" if near else ""
+        names = ", ".join(name for name in known if not name.startswith("_"))
+        return f"hydra/launcher={cls.kind} has no such parameter.{meant}\nIts parameters are {names}"
 
     @classmethod
     def read(cls, plain: Mapping[str, Any]) -> Self:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import math
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -21,6 +20,7 @@ from sweeps.order import Order
 from sweeps.packing import balanced, multiple
 from sweeps.sites.base import RUNNING as ALIVE
 from sweeps.sites.base import SILENCE, Live, Site, worker_command
+from sweeps.sites.machine import cores, gpus, memory
 from sweeps.submission import RUNNING, Submission
 
 __all__ = ["Local"]
@@ -53,7 +53,7 @@ class Local(Site):
     @property
     def at_once(self) -> int:
         """The number of workers."""
-        return self.workers or len(_gpus()) or 1
+        return self.workers or len(gpus()) or 1
 
     def fitted(self, orders: Sequence[Order]) -> Self:
         """Return the site with a number of workers for some orders.
@@ -65,22 +65,22 @@ class Local(Site):
         if not largest:
             return self
         worth = math.ceil(sum(order.cost for order in orders) / WORTH)
-        fitting = int(0.5e-9 * _memory() / max(largest, self.mem_gb or 0.0))
-        cores = _cores() // (self.cpus_per_task or 1)
-        return self.sharing(max(1, min(cores, len(orders), worth, fitting)))
+        fitting = int(0.5e-9 * memory() / max(largest, self.mem_gb or 0.0))
+        side_by_side = cores() // (self.cpus_per_task or 1)
+        return self.sharing(max(1, min(side_by_side, len(orders), worth, fitting)))
 
     def filled(self, jobs: int) -> int:
         """Return the next multiple of the number of workers, or of the cores that they may come to."""
-        return multiple(jobs, self.workers or len(_gpus()) or max(1, _cores() // (self.cpus_per_task or 1)))
+        return multiple(jobs, self.workers or len(gpus()) or max(1, cores() // (self.cpus_per_task or 1)))
 
     def sharing(self, packs: int) -> Self:
         """Return the site with a worker for each of these packs, unless it has a number of its own."""
-        return self if self.workers or _gpus() else replace(self, workers=packs)
+        return self if self.workers or gpus() else replace(self, workers=packs)
 
     @property
     def memory_gb(self) -> float:
         """mem_gb, else a worker's share of nine tenths of the memory."""
-        return self.mem_gb or 0.9e-9 * _memory() / self.at_once
+        return self.mem_gb or 0.9e-9 * memory() / self.at_once
 
     def packs(self, orders: Sequence[Order]) -> list[list[Order]]:
         """Return one pack a worker."""
@@ -88,11 +88,11 @@ class Local(Site):
 
     def start(self, submission: Submission) -> None:
         """Start a worker for every pack, in a session of its own: it ends with its work, not with this terminal."""
-        gpus, workers = _gpus(), self.sharing(len(submission.packs)).at_once
+        devices, workers = gpus(), self.sharing(len(submission.packs)).at_once
         for k in range(len(submission.packs)):
-            env = os.environ | _threads(self.cpus_per_task or max(1, _cores() // workers))
-            if gpus:
-                env["CUDA_VISIBLE_DEVICES"] = gpus[k % len(gpus)]
+            env = os.environ | _threads(self.cpus_per_task or max(1, cores() // workers))
+            if devices:
+                env["CUDA_VISIBLE_DEVICES"] = devices[k % len(devices)]
             command = worker_command(submission, k)
             with submission.log(k).open("ab") as log:
                 worker = subprocess.Popen(
@@ -163,31 +163,3 @@ def _identity(pid: int) -> dict[str, Any]:
 
 def _threads(count: int) -> Mapping[str, str]:
     return {key: str(count) for key in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")}
-
-
-def _cores() -> int:
-    """Return the cores this process may use: those of its affinity, or the quota of its control group."""
-    cores = len(os.sched_getaffinity(0))
-    quota = Path("/sys/fs/cgroup/cpu.max")
-    parts = quota.read_text().split() if quota.exists() else []
-    return min(cores, max(1, int(parts[0]) // int(parts[1]))) if parts[:1] not in ([], ["max"]) else cores
-
-
-def _gpus() -> list[str]:
-    """Return the GPUs that this process may use."""
-    chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if chosen is not None:
-        return [gpu for gpu in chosen.split(",") if gpu]
-    if shutil.which("nvidia-smi") is None:
-        return []
-    told = subprocess.run(["nvidia-smi", "--list-gpus"], capture_output=True, text=True, check=False)
-    return [str(k) for k in range(len(told.stdout.splitlines()))]
-
-
-def _memory() -> int:
-    """Return the bytes this process may use: the machine's, or the limit of its control group."""
-    limits = [psutil.virtual_memory().total]
-    for file in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
-        text = Path(file).read_text().strip() if Path(file).exists() else ""
-        limits += [int(text)] if text.isdigit() else []
-    return min(limits)

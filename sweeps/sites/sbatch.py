@@ -9,6 +9,8 @@ from typing import Any
 from submitit.core.utils import FailedJobError, FailedSubmissionError
 from submitit.slurm.slurm import SlurmExecutor
 
+from sweeps.sites.allocation import left_behind
+
 __all__ = ["RefusedError", "submit"]
 
 
@@ -27,6 +29,7 @@ def submit(folder: Path, parameters: Mapping[str, Any], command: str, count: int
         executor.update_parameters(**parameters)
         executor.parameters["map_count"] = count
         executor.folder.mkdir(parents=True, exist_ok=True)
-        executor._submit_command(command)
+        with left_behind():
+            executor._submit_command(command)
     except (FailedJobError, FailedSubmissionError, RuntimeError) as error:
         raise RefusedError(str(error)) from error

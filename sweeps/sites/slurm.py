@@ -34,11 +34,18 @@ DEFAULT_MAX_ARRAY_SIZE = 1001
 PAUSES = (0.0, 1.0, 4.0)
 """Seconds before each attempt to ask Slurm something."""
 
-OURS = ("_target_", "job", "detach", "checkpoint_minutes", "points_per_task", "minutes_per_task", "retries")
+OURS = ("_target_", "job", "detach", "checkpoint_minutes", "points_per_task", "minutes_per_task", "retries", "python")
 """The parameters that sbatch knows nothing of."""
 
 SUBMITIT_NAMES = {"name": "job_name", "timeout_min": "time"}
 """Those that hydra-submitit-launcher, whose names ours are, calls otherwise than submitit."""
+
+INSTEAD = {"job-name": "name", "time": "timeout_min", "mem": "mem_gb", "signal": "signal_delay_s"}
+INSTEAD |= {"array": "array_parallelism", "requeue": "retries"}
+"""The parameters to use instead of options of sbatch that have other names."""
+
+FIXED = {"nodes", "ntasks", "ntasks-per-node", "output", "error", "open-mode", "wrap", "parsable", "quiet", "test-only"}
+"""Options of sbatch that no task of ours survives."""
 
 
 @dataclass
@@ -66,11 +73,13 @@ class Slurm(Site):
     gres: str | None = None
     comment: str | None = None
     dependency: str | None = None
+    wckey: str | None = None
+    python: str | None = None  # the command of the nodes' interpreter; null: this one, by its path
     signal_delay_s: int = 120  # SIGUSR2 this long before the limit: time to save
     array_parallelism: int = 256  # tasks of an array at the same time
     setup: list[str] = field(default_factory=list)  # commands before the worker: module load .., source ..
     srun_args: list[str] = field(default_factory=list)
-    additional_parameters: dict[str, Any] = field(default_factory=dict)  # any other option of sbatch
+    additional_parameters: dict[str, Any] = field(default_factory=dict)  # options of sbatch without one of ours
 
     kind: ClassVar[str] = "slurm"
     patience: ClassVar[float] = 5.0
@@ -85,6 +94,28 @@ class Slurm(Site):
         self.require("retries", self.retries >= 0, "an integer, 0 or above")
         limit = 60 * self.timeout_min
         self.require("signal_delay_s", 0 <= self.signal_delay_s < limit, f"below the time limit, {limit} s")
+        for option, value in self.additional_parameters.items():
+            self._check_option(option.replace("_", "-"), value)
+
+    def _check_option(self, option: str, value: Any) -> None:
+        """Raise ValueError if an additional option of sbatch would undo another parameter, or what a task is."""
+        ours = {name.replace("_", "-"): name for name in vars(self) if name not in OURS} | INSTEAD
+        said = f"hydra.launcher.additional_parameters = {{{option}: {value}}} is not allowed"
+        if option in ours:
+            raise ValueError(f"{said}: write hydra.launcher.{ours[option]}=..")
+        if option in FIXED:
+            raise ValueError(f"{said}: the launcher needs it as it is, a task being one process on one node")
+
+    @classmethod
+    def _unknown(cls, key: str, known: Sequence[str]) -> str:
+        option = key.replace("_", "-")
+        if option in INSTEAD:
+            advice = f"Write hydra.launcher.{INSTEAD[option]}=.."
+        elif option in FIXED:
+            advice = "A task is one process on one node"
+        else:
+            advice = f"Other options of sbatch go into hydra.launcher.additional_parameters={{{option}: ..}}"
+        return f"{super()._unknown(key, known)}\n{advice}"
 
     @property
     def at_once(self) -> None:
@@ -108,12 +139,7 @@ class Slurm(Site):
         for first in range(0, len(submission.packs), size):
             count = min(size, len(submission.packs) - first)
             try:
-                submit(
-                    _array_folder(submission, first),
-                    self._parameters(),
-                    shlex.join(worker_command(submission, first)),
-                    count,
-                )
+                submit(_array_folder(submission, first), self._parameters(), self._command(submission, first), count)
             except RefusedError as error:
                 told = f"sbatch refused after {first} of {len(submission.packs)} tasks: {str(error).strip()}"
                 advice = (
@@ -121,6 +147,11 @@ class Slurm(Site):
                     "hydra.launcher.points_per_task=.. makes fewer"
                 )
                 raise SubmissionError(first, f"{told}\n{advice}") from error
+
+    def _command(self, submission: Submission, pack: int) -> str:
+        """Return the line of a script that starts a worker."""
+        interpreter, *rest = worker_command(submission, pack)
+        return f"{self.python or shlex.quote(interpreter)} {shlex.join(rest)}"
 
     def _parameters(self) -> dict[str, Any]:
         """Return those of submitit's executor."""
@@ -130,8 +161,10 @@ class Slurm(Site):
         parameters["mem"] = None if mem_gb is None else f"{round(1024 * mem_gb)}M"
         if self.cpus_per_task is not None:  # from Slurm 22.05 on srun does not take it from sbatch
             parameters["srun_args"] = [f"--cpus-per-task={self.cpus_per_task}", *self.srun_args]
-        parameters["additional_parameters"] = {"requeue": True, **self.additional_parameters}
-        return {key: value for key, value in parameters.items() if value not in (None, [])}
+        others = {key: value for key, value in self.additional_parameters.items() if value not in (None, False)}
+        requeued = {} if {"no-requeue", "no_requeue"} & others.keys() else {"requeue": True}
+        given = {key: value for key, value in parameters.items() if value not in (None, [])}
+        return {**given, "wckey": self.wckey, "additional_parameters": {**requeued, **others}}
 
     @classmethod
     def live(cls, submissions: Sequence[Submission]) -> Live:

@@ -10,9 +10,9 @@ from sweeps.sites.local import WORTH, Local
 @pytest.fixture(autouse=True)
 def machine(monkeypatch):
     """Sixteen cores, 64 GB, no GPU."""
-    monkeypatch.setattr(local, "_cores", lambda: 16)
-    monkeypatch.setattr(local, "_memory", lambda: 64e9)
-    monkeypatch.setattr(local, "_gpus", list)
+    monkeypatch.setattr(local, "cores", lambda: 16)
+    monkeypatch.setattr(local, "memory", lambda: 64e9)
+    monkeypatch.setattr(local, "gpus", list)
 
 
 def orders(count, cost=10 * WORTH, memory_gb=1.0):
@@ -41,7 +41,7 @@ def test_workers_are_as_many_as_cores_jobs_work_and_memory_allow(options, todo, 
 
 
 def test_a_gpu_has_one_worker(monkeypatch):
-    monkeypatch.setattr(local, "_gpus", lambda: ["0", "1"])
+    monkeypatch.setattr(local, "gpus", lambda: ["0", "1"])
     assert Local().fitted(orders(100)).at_once == 2
 
 

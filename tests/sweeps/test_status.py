@@ -135,10 +135,8 @@ def test_bad_commands_say_what_is_allowed(squares, capsys, tmp_path):
     assert "holds no sweep" in capsys.readouterr().err
     assert main(["resume", folder, "worker=2"]) == 2
     error = capsys.readouterr().err
-    assert "Key 'worker' not in 'Local'" in error
-    assert (
-        "parameters of hydra/launcher=local: job, detach, mem_gb, checkpoint_minutes, workers, cpus_per_task" in error
-    )
+    assert "hydra.launcher.worker = 2: hydra/launcher=local has no such parameter. Did you mean workers?" in error
+    assert "Its parameters are job, detach, mem_gb, checkpoint_minutes, workers, cpus_per_task" in error
     assert main(["resume", folder, "hydra/launcher=pbs"]) == 2
     assert "hydra/launcher=pbs is not known: local, slurm" in capsys.readouterr().err
     assert main(["plan"]) == 2
