@@ -17,7 +17,7 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import replace
 from pathlib import Path
 from types import FrameType
@@ -28,7 +28,7 @@ from front_door.door import enter
 from sweeps import code
 from sweeps.alone import TaskCall
 from sweeps.hydra_files import hydra_node, write_hydra_files
-from sweeps.job import ERROR_FILE, Job
+from sweeps.job import ERROR_FILE, FAILED, Job
 from sweeps.order import Order
 from sweeps.sites import SITES, Slurm, allocation
 from sweeps.submission import AGAIN, BROKE, ENDED, LEFT, REFUSED, RUNNING, Submission, Word
@@ -99,16 +99,20 @@ class Worker:
         return EXIT_FAILED if failed else 0
 
     def _mine(self) -> list[Order]:
-        """Return the orders of the pack, without what was handed out again since.
+        """Return the orders of the pack; where some of it was handed out again since, of what is left to do here.
 
-        That is done where nothing was known of this worker for long, and then Slurm may start it again.
+        That happens where nothing was known of this worker for long, and then Slurm may start it again.
         """
-        handed_on = self.submission.handed_on()
-        left = [
-            replace(order, wanted=tuple(key for key in order.wanted if (order.name, key) not in handed_on))
-            for order in self.submission.orders(self.k)
-        ]
+        orders, handed_on = self.submission.orders(self.k), self.submission.handed_on()
+        if not handed_on:
+            return orders
+        left = [replace(order, wanted=self._left(order, handed_on)) for order in orders]
         return [order for order in left if order.wanted]
+
+    def _left(self, order: Order, handed_on: Set[tuple[str, str]]) -> tuple[str, ...]:
+        held = job_class(self.submission.job).held(self.submission.sweep / order.name)
+        lacking = (key for key in order.wanted if held.get(key, (FAILED,))[0] == FAILED)
+        return tuple(key for key in lacking if (order.name, key) not in handed_on)
 
     def _compute(self, orders: list[Order]) -> None:
         made = job_class(self.submission.job)

@@ -67,6 +67,27 @@ def test_one_task_is_cancelled_and_one_makes_way(terminal, reference):
     assert set(terminal.runs().attempt) == {1, 2}
 
 
+def test_a_task_starts_again_after_its_points_were_handed_out_again(terminal, reference):
+    """Slurm puts it back into the queue while squeue fails, so that its worker has left for all that anybody knows."""
+    terminal.close()
+    terminal.end(terminal.launch(*gates(2), detach="true"))
+    before = terminal.midway()
+    [first] = terminal.words()
+    terminal.cluster.run("scontrol", "requeuehold", first.job_id)
+    terminal.until(lambda: terminal.words()[0].phase == "left", "the end of the worker")
+    terminal.tool("squeue", "exit 1")
+    assert "2 points handed out in 1 tasks" in terminal.run("sweeps", "resume", "sweep")
+    terminal.tool("squeue", '"$real" "$@"')
+    terminal.until(lambda: terminal.words()[1], "the second task")
+    terminal.until(lambda: terminal.cluster.run("scontrol", "release", first.job_id), "the release")
+    terminal.until(lambda: terminal.words()[0].attempt == 2 and terminal.words()[0].phase == "left", "the first again")
+    assert terminal.words()[0].reason == "handed out again, as nothing was heard of it"
+    terminal.open()
+    terminal.run("sweeps", "wait", "sweep")
+    assert terminal.calls()[terminal.words()[0].pid] == 0
+    assert whole_and_kept(terminal, reference, before)
+
+
 def test_a_worker_is_killed_and_its_points_are_tried_again_alone(terminal, reference):
     terminal.close()
     command = terminal.launch(*gates(4))

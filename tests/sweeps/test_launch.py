@@ -67,12 +67,12 @@ QUICK = "from sweeps import worker; worker.HEARTBEAT = 0.05; worker.main()"
 
 
 def test_a_worker_that_comes_back_leaves_what_was_handed_out_again_meanwhile(squares):
-    first = squares.submit({"x": 1, "seconds": 60})
+    first = squares.submit({"x": 0}, {"x": 1, "seconds": 60}, workers=1)
     os.kill(squares.until(lambda: squares.tries(1) and first.word(0)).pid, signal.SIGKILL)
     squares.until(lambda: not squares.sweep.live())
     back = subprocess.Popen([sys.executable, "-c", QUICK, first.folder, "0"], env=os.environ | {"PYTHONPATH": PATH})
     squares.until(lambda: len(squares.tries(1)) == 2)
-    second = squares.submit({"x": 1, "seconds": 0.5})
+    second = squares.submit({"x": 0}, {"x": 1, "seconds": 0.5})
     assert back.wait(20) == 0
     squares.until(lambda: len(squares.tries(1)) == 3)
     subprocess.run(worker_command(first, 0), check=True)
@@ -81,6 +81,7 @@ def test_a_worker_that_comes_back_leaves_what_was_handed_out_again_meanwhile(squ
     squares.until(lambda: not squares.sweep.live())
     assert second.word(0).phase == "ended"
     assert squares.tries(1) == ["1:0 1", "1:0 2", "1:0 1", "1:1 1"]
+    assert squares.tries(0) == ["0:0 1", "0:1 1"]
 
 
 def test_a_job_that_raises_leaves_the_others(squares):
