@@ -475,7 +475,7 @@ def test_a_plan_launches_nothing(here):
 def test_bad_launcher_settings_start_nothing(here):
     for setting, text in (
         ("hydra.launcher.workers=0", "hydra.launcher.workers = 0 is not allowed: an integer, 1 or above, or null"),
-        ("hydra.launcher.worker=2", "Key 'worker' not in 'Local'"),
+        ("hydra.launcher.worker=2", "hydra.launcher.worker = 2: hydra/launcher=local has no such parameter. Did you"),
         ("hydra.launcher.mem_gb=0.01", "hydra.launcher.mem_gb = 0.01 is not enough: gamma=0.8,gamma_prime=0 needs"),
         ("hydra.sweeper.job=condense.job.Jobs", "job = 'condense.job.Jobs' cannot be imported"),
     ):
@@ -502,7 +502,7 @@ def test_a_full_disk_is_told_and_damages_nothing(here, small_disk):
     done = condense(here, *grid, f"hydra.sweep.dir={small_disk}/sweep")
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
-    assert re.search(r"50 points missing: OSError: .* the disk is full: free some space, and run", done.stdout)
+    assert re.search(r"50 points missing: .*the disk is full: free some space, and run", done.stdout)
     kept = collected(small_disk)  # every file can be read
     assert 0 < len(kept) < 400
     assert not [path for path in small_disk.rglob(".*") if path.is_file() and path.name != ".lock"]
