@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from omegaconf.errors import OmegaConfBaseException
 from rich.console import Console
 
 from condense import schema, suggest
-from condense.job import Job
+from condense.job import Job, RunFailedError
 from front_door.door import FULL, INTERRUPTED
 from front_door.names import version
 
@@ -53,23 +54,34 @@ def config_folder() -> Path:
     return checkout if in_checkout else package / "conf"
 
 
-def _run(config: DictConfig) -> None:
+def _run(config: DictConfig) -> float | None:
     settings = HydraConfig.get()
-    try:
+    folder = Path(settings.runtime.output_dir)
+    with _refusals():
         with contextlib.chdir(settings.runtime.cwd):  # hydra.job.chdir has left it, and paths start from there
             job = Job(OmegaConf.to_container(config, resolve=True))  # type: ignore[arg-type]
-    except ValueError as error:
-        raise ConfigCompositionException(str(error)) from error
-    folder = Path(settings.runtime.output_dir)
-    table = job.run(folder)
+        table = job.run(folder)
+        value = job.value(folder)
     if settings.mode is hydra.types.RunMode.RUN:
         from condense.table import show
 
         show(table, folder, Console())
+        if value is not None:
+            print(f"objective: {value:.6g}, the mean of {job.config.objective}")
+    return value
+
+
+@contextlib.contextmanager
+def _refusals() -> Iterator[None]:
+    """Turn errors whose messages are for the user into one of Hydra's."""
+    try:
+        yield
+    except (ValueError, RunFailedError) as error:
+        raise ConfigCompositionException(str(error)) from error
 
 
 def main() -> None:
-    """Run the command line; exit with 1 and a message that helps if it is refused, with a traceback if a run raised."""
+    """Run the command line; exit with 1 and a message that helps if it is refused or a run raised an error."""
     if "--version" in sys.argv[1:]:
         print(f"condense {version()}")
         return

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from condense import estimate, identity, records, schema
+from condense import estimate, identity, objective, records, schema
 from condense.problem import Problem
 from condense.records import FILE
 from front_door.startup import importing
@@ -14,7 +14,11 @@ from front_door.startup import importing
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Job"]
+__all__ = ["Job", "RunFailedError"]
+
+
+class RunFailedError(RuntimeError):
+    """A run raised an error, as a rule in code of the user's; the message tells it, and the file of its traceback."""
 
 
 class Job:
@@ -27,6 +31,7 @@ class Job:
     def __init__(self, config: Mapping[str, Any] | schema.Config) -> None:
         self.config = config if isinstance(config, schema.Config) else schema.Config.of(config)
         self.problem = Problem.of(self.config)
+        objective.check(self.problem)
 
     @property
     def name(self) -> str:
@@ -118,13 +123,27 @@ class Job:
         """Compute the runs that the folder lacks, and return the records of all wanted ones.
 
         Raises:
-            Exception: what a run raised; see `run_together`.
+            RunFailedError: a run raised; see `run_together`.
         """
         with importing():
-            from condense.pack import Pack
+            from condense.pack import ERROR_FILE, Pack
 
         failures = Pack([self.problem], [folder]).compute()
         for failure in failures.values():
-            raise failure.error
+            what = f"{type(failure.error).__name__}: {failure.error}"
+            raise RunFailedError(f"{what}\nIts traceback is in {folder / ERROR_FILE}") from failure.error
+        return self.runs(folder)
+
+    def runs(self, folder: Path) -> pd.DataFrame:
+        """Return the records of all wanted runs that the folder holds."""
         table = records.read(folder / FILE)
         return table[table.key.isin(self.wanted)].reset_index(drop=True)
+
+    def value(self, folder: Path) -> float | None:
+        """Return the objective of the config, the mean of that column over its runs; None if it has none.
+
+        Raises:
+            ValueError: the runs have no such number.
+        """
+        name = self.config.objective
+        return None if name is None else objective.mean(self.runs(folder), name)

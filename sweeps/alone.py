@@ -62,6 +62,10 @@ class TaskCall:
         app = {key: value for key, value in self.config.items() if key != "hydra"}
         return [hashlib.sha256(json.dumps(app, sort_keys=True, default=repr).encode()).hexdigest()[:16]]
 
+    def value(self, folder: Path) -> Any:
+        """Return what the call in a folder returned."""
+        return value_of(folder)
+
     @staticmethod
     def held(folder: Path) -> Mapping[str, tuple[str, str]]:
         """Return which call has returned."""
@@ -115,7 +119,7 @@ class TaskCall:
 
 
 def value_of(folder: Path) -> Any:
-    """Return what the call in a folder returned, None for a job of another kind."""
+    """Return what the call in a folder returned, None if none has."""
     returned = read_json(folder / VALUE_FILE)
     return None if returned is None else returned["value"]
 

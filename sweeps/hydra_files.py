@@ -10,8 +10,8 @@ from typing import Any
 import yaml
 
 from durable.files import write
+from front_door.text import quoted
 from sweeps.order import Order
-from sweeps.text import quoted
 
 __all__ = ["hydra_node", "write_hydra_files"]
 

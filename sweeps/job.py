@@ -48,6 +48,13 @@ class Job(Protocol):
     def memory_gb(self) -> float:
         """About how much memory the largest piece of it takes that cannot be split, the program itself included."""
 
+    def value(self, folder: Path) -> Any:
+        """Return what sweepers that seek the best are told of a job whose results are all in its folder.
+
+        Raises:
+            ValueError: there is no such value; the message says why.
+        """
+
     @staticmethod
     def held(folder: Path) -> Mapping[str, tuple[str, str]]:
         """Return what a folder holds: for the key of each result its state and its origin (the code it came from)."""

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.utils import JobReturn, JobStatus, setup_globals
 from hydra.errors import ConfigCompositionException, HydraException
+from hydra.experimental.callback import Callback
 from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict
 from rich.console import Console
 
 from front_door.names import called
-from sweeps.alone import TaskCall, value_of
+from sweeps.alone import TaskCall
+from sweeps.job import Job
 from sweeps.launch import Launch
 from sweeps.order import Order
 from sweeps.plan import plain_hydra
@@ -48,6 +50,8 @@ class PackLauncher(Launcher):
             self.site = self.site_class.of(self._parameters)
         except ValueError as error:
             raise ConfigCompositionException(str(error)) from error
+        if self.site.job is not None:
+            _refuse_calls_for_one_job(hydra_context.callbacks.callbacks, self.site.kind)
 
     def run(self, sweep: Sweep, hydra: Mapping[str, Any], fail_fast: bool = False) -> None:
         """Compute what a sweep lacks; with detach=true only hand it out.
@@ -74,13 +78,14 @@ class PackLauncher(Launcher):
         """Compute jobs for a sweeper of Hydra's or another's."""
         setup_globals()
         configs = [self._compose(lines, initial_job_idx + k) for k, lines in enumerate(job_overrides)]
-        orders = [_order(self.site.job, config) for config in configs]
+        ordered = [_ordered(self.site.job, config) for config in configs]
+        orders = [order for _, order in ordered]
         sweep = Sweep(Path(self._config.hydra.sweep.dir), self.site.job, program(), orders)
         with sweep.locked():
             sweep.keep()
         self.run(sweep, plain_hydra(configs[0]))
         standings = {each.name: each for each in sweep.look()}
-        return [_returned(sweep, order, standings[order.name], self.site.detach) for order in orders]
+        return [_returned(sweep, job, order, standings[order.name], self.site.detach) for job, order in ordered]
 
     def _compose(self, lines: Sequence[str], number: int) -> DictConfig:
         config = self._context.config_loader.load_sweep_config(self._config, list(lines))
@@ -112,8 +117,21 @@ class SlurmLauncher(PackLauncher):
     site_class = Slurm
 
 
-def _order(job: str | None, config: DictConfig) -> Order:
-    """Return the order of a fully composed config."""
+def _refuse_calls_for_one_job(callbacks: Iterable[object], launcher: str) -> None:
+    """Refuse callbacks that Hydra would call for one job at a time, where many are computed together."""
+    for callback in callbacks:
+        for method in ("on_job_start", "on_job_end"):
+            default = getattr(Callback, method)
+            if getattr(type(callback), method, default) is not default:
+                raise ConfigCompositionException(
+                    f"hydra.callbacks: {type(callback).__name__}.{method} has no effect with "
+                    f"hydra/launcher={launcher}, which computes many points in one process; hydra/launcher=basic calls "
+                    "it for each"
+                )
+
+
+def _ordered(job: str | None, config: DictConfig) -> tuple[Job, Order]:
+    """Return the job of a fully composed config, and its order."""
     outer = HydraConfig.instance().cfg
     HydraConfig.instance().set_config(config)  # for ${hydra:...} in the app's config
     try:
@@ -127,7 +145,7 @@ def _order(job: str | None, config: DictConfig) -> Order:
     finally:
         HydraConfig.instance().cfg = outer
     hydra = plain_hydra(config)
-    return Order.of(
+    return made, Order.of(
         made,
         name=name,
         overrides=tuple(hydra["overrides"]["task"]),
@@ -137,15 +155,22 @@ def _order(job: str | None, config: DictConfig) -> Order:
     )
 
 
-def _returned(sweep: Sweep, order: Order, standing: Standing, detached: bool) -> JobReturn:
+def _returned(sweep: Sweep, job: Job, order: Order, standing: Standing, detached: bool) -> JobReturn:
     """Return what Hydra's sweepers are told of a job."""
     returned = JobReturn(overrides=order.overrides, cfg=OmegaConf.create(dict(order.config)))
     returned.working_dir = str(sweep.folder / order.name)
     if detached and standing.state in (QUEUED, RUNNING):
         returned.status = JobStatus.COMPLETED  # there is no value yet
     elif standing.state == DONE:
-        returned.status, returned.return_value = JobStatus.COMPLETED, value_of(sweep.folder / order.name)
+        returned.status, returned.return_value = _value(job, sweep.folder / order.name)
     else:
         returned.status = JobStatus.FAILED
         returned.return_value = HydraException(f"{order.name} is {standing.state}: {standing.reason}".rstrip(": "))
     return returned
+
+
+def _value(job: Job, folder: Path) -> tuple[JobStatus, Any]:
+    try:
+        return JobStatus.COMPLETED, job.value(folder)
+    except ValueError as error:
+        return JobStatus.FAILED, ConfigCompositionException(str(error))

@@ -18,6 +18,7 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, open_dict
 from rich.console import Console
 
+from front_door.text import quoted
 from sweeps import summary
 from sweeps.job import ERROR_FILE, FAILED, Job
 from sweeps.launcher import PackLauncher
@@ -28,7 +29,7 @@ from sweeps.points import require
 from sweeps.progress import watched
 from sweeps.sites import QUEUED, RUNNING
 from sweeps.sweep import DONE, Sweep, job_class
-from sweeps.text import program, quoted
+from sweeps.text import program
 
 __all__ = ["GridSweeper"]
 

@@ -1,4 +1,4 @@
-"""Text for command lines: what Hydra's grammar reads, and how this program was called."""
+"""Command lines: how this program was called, and how one job is run again."""
 
 from __future__ import annotations
 
@@ -8,13 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from front_door.names import by_script
+from front_door.text import quoted
 
-__all__ = ["again", "program", "quoted"]
-
-
-def quoted(text: object) -> str:
-    """Return a value that Hydra's override grammar reads as this text."""
-    return "'" + str(text).replace("\\", "\\\\").replace("'", "\\'") + "'"
+__all__ = ["again", "program"]
 
 
 def program() -> list[str]:

@@ -464,6 +464,61 @@ def test_the_launcher_works_under_hydras_own_sweeper(here):
     assert len(list((here / "two" / ".sweep").glob("0*"))) == 1
 
 
+SEEKER = """
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra.core.config_store import ConfigStore
+
+class Seeker(BasicSweeper):
+    def sweep(self, arguments):
+        print("told", [job.return_value for jobs in super().sweep(arguments) for job in jobs])
+
+node = {"_target_": "hydra_plugins.seeker.Seeker", "max_batch_size": None, "params": None}
+ConfigStore.instance().store(group="hydra/sweeper", name="seeker", node=node)
+"""
+
+
+@pytest.mark.parametrize("launcher", ["local", "basic"])
+def test_a_sweeper_of_others_has_a_folder_of_its_own_and_is_told_the_objective(here, launcher):
+    (here / "hydra_plugins" / "seeker").mkdir(parents=True)
+    (here / "hydra_plugins" / "seeker" / "__init__.py").write_text(SEEKER)
+    theirs = ("hydra/sweeper=seeker", f"hydra/launcher={launcher}", "objective=rd_w")
+    done = condense(here, "-m", *theirs, "init.gamma=0.8,1.2", "widths=[20,40]", "seeds=[0]", "flow.max_steps=3")
+    assert done.returncode == 0, done.stderr
+    [folder] = (here / "multirun").iterdir()
+    assert re.fullmatch(r"20\d\d-\d\d-\d\d_\d\d-\d\d-\d\d", folder.name)
+    values = [float(records.read(folder / str(number) / records.FILE).rd_w.mean()) for number in (0, 1)]
+    assert f"told {values}" in done.stdout
+
+
+def test_two_sweeps_in_one_second_have_a_folder_each(tmp_path):
+    from omegaconf import OmegaConf
+
+    from condense.other_sweepers import OtherSweepers
+
+    folders = set()
+    for _ in range(3):
+        sweep = {"dir": f"{tmp_path}/it's/${{hydra.runtime.choices.experiment}}"}
+        runtime = {"choices": {"experiment": None, "hydra/sweeper": "basic"}}
+        hydra = {"sweep": sweep, "runtime": runtime, "sweeper": {"_target_": "x"}, "overrides": {"hydra": []}}
+        config = OmegaConf.create({"hydra": hydra, "objective": None})
+        OtherSweepers().on_multirun_start(config)
+        folders.add(config.hydra.sweep.dir)
+        name = Path(config.hydra.sweep.dir).name
+        assert config.hydra.overrides.hydra == [f"hydra.sweep.dir='{tmp_path}/it\\'s/{name}'"]
+    assert {Path(folder) for folder in folders} == set((tmp_path / "it's").iterdir())
+    assert len(folders) == 3
+
+
+def test_a_run_that_raises_is_told_with_the_file_of_its_traceback(here):
+    options = ("network._target_=mynet.Raises", "network.kwargs={above: 30}", "data.path=my.npz", "flow.max_steps=3")
+    done = condense(here, *options, "widths=[20,40]", "seeds=[0]")
+    assert done.returncode == 1
+    [file] = here.rglob("error.txt")
+    assert f"RuntimeError: out of luck\nIts traceback is in {file}\n" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert file.read_text().endswith("RuntimeError: out of luck\n")
+
+
 def test_a_plan_launches_nothing(here):
     command = [sys.executable, "-m", "sweeps", "plan", sys.executable, "-m", "condense", "-m", "init.gamma=0.8,1.2"]
     told = subprocess.run([*command, *SMALL], cwd=here, capture_output=True, text=True, check=True).stdout
@@ -478,6 +533,10 @@ def test_bad_launcher_settings_start_nothing(here):
         ("hydra.launcher.worker=2", "hydra.launcher.worker = 2: hydra/launcher=local has no such parameter. Did you"),
         ("hydra.launcher.mem_gb=0.01", "hydra.launcher.mem_gb = 0.01 is not enough: gamma=0.8,gamma_prime=0 needs"),
         ("hydra.sweeper.job=condense.job.Jobs", "job = 'condense.job.Jobs' cannot be imported"),
+        (
+            "+hydra.callbacks.mine._target_=hydra.experimental.callbacks.PickleJobInfoCallback",
+            "hydra.callbacks: PickleJobInfoCallback.on_job_start has no effect with hydra/launcher=local",
+        ),
     ):
         done = condense(here, "-m", "init.gamma=0.8,1.2", setting, *SMALL)
         assert done.returncode == 1

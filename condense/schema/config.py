@@ -48,6 +48,7 @@ class Config:
     device: str = "cpu"
     dtype: str = "float64"
     compiled: bool = True
+    objective: str | None = None
 
     def __post_init__(self) -> None:
         for key, kinds in KINDS.items():

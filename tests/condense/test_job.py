@@ -11,7 +11,7 @@ import pytest
 
 from condense import records, schema
 from condense.flows.exponential import ExponentialFlow
-from condense.job import Job
+from condense.job import Job, RunFailedError
 
 REFERENCE = Path(__file__).parents[2] / "multirun" / "reference"
 
@@ -112,7 +112,7 @@ def test_the_reference_sweep_is_complete_and_readable():
 def test_an_error_leaves_failed_rows_a_traceback_and_what_was_done(tmp_path, monkeypatch):
     done = job().run(tmp_path)
     monkeypatch.setattr(ExponentialFlow, "attempt", lambda self, state: 1 / 0)
-    with pytest.raises(ZeroDivisionError):
+    with pytest.raises(RunFailedError, match=r"^ZeroDivisionError: division by zero\nIts traceback is in .*error.txt$"):
         job(widths=[20, 30]).run(tmp_path)
     table = records.read(tmp_path / records.FILE).set_index("width")
     assert table.status.to_dict() == {20.0: "converged", 30.0: "failed"}

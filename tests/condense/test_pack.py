@@ -13,7 +13,7 @@ import pytest
 
 from condense import ledger, pack, records, schema, training
 from condense.flows.exponential import ExponentialFlow
-from condense.job import Job
+from condense.job import Job, RunFailedError
 from durable import files
 
 NET = """
@@ -230,5 +230,5 @@ def test_a_job_runs_alone_by_the_same_path(tmp_path, monkeypatch):
     [place] = jobs(1.0, widths=[20], seeds=[0])
     assert place.run(tmp_path).key.tolist() == place.wanted
     monkeypatch.setattr(ExponentialFlow, "attempt", lambda self, state: 1 / 0)
-    with pytest.raises(ZeroDivisionError):
+    with pytest.raises(RunFailedError, match=r"^ZeroDivisionError: division by zero\nIts traceback is in .*error.txt$"):
         Job({**asdict(place.config), "seeds": [1]}).run(tmp_path)

@@ -1,0 +1,69 @@
+"""The number that a job returns, for sweepers that seek the best of it: the mean of a column over its runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
+
+from condense.registry import nearest
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from condense.problem import Problem
+
+__all__ = ["check", "mean"]
+
+ALWAYS = ("mse_initial", "mse_final", "converged", "steps", "time", "wall_seconds")
+"""The numbers that every run logs."""
+
+OF: Mapping[str, tuple[str, ...]] = {
+    "clusters": (
+        *("clusters", "clusters_initial", "clusters_capped", "clusters_exact", "lines"),
+        *("two_direction_share", "two_direction_share_initial", "mean_abs_cosine"),
+    ),
+    "unweighted": ("clusters_unweighted", "lines_unweighted"),
+    "alignment": ("share_z", "cosine_z", "cosine_z_unweighted", "cosine_sign_z", "cosine_sign_z_unweighted"),
+    "reduction": ("effective_width", "reduction_error"),
+}
+"""The numbers that an observable logs; what relative_change does depends on the network."""
+
+
+def check(problem: Problem) -> None:
+    """Refuse an objective that no run will have; what a user's own observables log is not known beforehand.
+
+    Raises:
+        ValueError: the message lists what is allowed.
+    """
+    name, observables = problem.config.objective, problem.config.measure.observables
+    logged = [column for each in observables for column in _columns(each, problem)]
+    if name is None or name in (*ALWAYS, *logged) or any("." in each for each in observables):
+        return
+    raise ValueError(_refusal(name, [*logged, *ALWAYS]))
+
+
+def mean(runs: pd.DataFrame, name: str) -> float:
+    """Return the mean of a column over all runs, not a number if one of them has none.
+
+    Raises:
+        ValueError: no run has a number there.
+    """
+    numbers = runs.select_dtypes(["number", "bool", "boolean"]).dropna(axis="columns", how="all")
+    if name not in numbers:
+        raise ValueError(_refusal(name, numbers.columns))
+    return float(numbers[name].astype(float).mean(skipna=False))
+
+
+def _columns(observable: str, problem: Problem) -> tuple[str, ...]:
+    if observable != "relative_change":
+        return OF.get(observable, ())
+    blocks = ("w", "a") if problem.user is None else tuple(problem.user.scales)
+    return tuple(f"rd_{block}{end}" for end in ("", "_sup") for block in (*blocks, "theta"))
+
+
+def _refusal(name: str, allowed: Iterable[str]) -> str:
+    allowed = list(allowed)
+    return (
+        f"objective = {name!r} is not allowed: null, or a number that these runs log: {', '.join(allowed)}; "
+        f"measure.observables adds others{nearest(name, allowed)}"
+    )
