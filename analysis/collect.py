@@ -54,7 +54,11 @@ def collect(folder: Path | str) -> Collection:
         what, *complaints = str(error).splitlines()
         raise SweepError("\n".join([f"{what}; {_ADVICE}", *complaints])) from error
     runs = pd.concat(records.frames(tables.values()), ignore_index=True)
-    runs, notes = _unique(_rounded(runs))
+    rounded = _rounded(runs)
+    alike = len(runs[POINT].drop_duplicates()) - len(rounded[POINT].drop_duplicates())
+    runs, notes = _unique(rounded)
+    if alike:
+        notes.append(f"{alike} places are less than 1e-9 away from another and are taken for it")
     return Collection(runs, tuple(skipped), tuple(notes), tuple(file.parent for file in files))
 
 

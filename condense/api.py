@@ -122,8 +122,9 @@ def simulate(
 
 def _kept(problems: list[Problem], folder: Path) -> pd.DataFrame:
     """Compute the runs that a folder lacks, and return the records of all."""
-    folders = [folder / problem.config.init.folder for problem in problems]
-    _claim(folder, problems)
+    common = _common(problems)
+    folders = _folders(problems, folder)
+    _claim(folder, common)
     for failure in Pack(problems, folders).compute().values():
         raise failure.error
     tables = [records.read(job / records.FILE) for job in folders]
@@ -132,14 +133,29 @@ def _kept(problems: list[Problem], folder: Path) -> pd.DataFrame:
     return table[table.key.isin(wanted)]
 
 
-def _claim(folder: Path, problems: list[Problem]) -> None:
-    """Note in a folder how its runs are made and watched, or refuse one whose runs differ in that."""
+def _folders(problems: list[Problem], folder: Path) -> list[Path]:
+    """Return the folder of each place, none of which is that of another."""
+    places: dict[Path, Any] = {}
+    for init in (problem.config.init for problem in problems):
+        other = places.setdefault(folder / init.folder, init)
+        if other is not init:
+            raise ValueError(f"folder: {other} and {init} would share {init.folder}; give each its own folder")
+    return list(places)
+
+
+def _common(problems: list[Problem]) -> dict[str, Any]:
+    """Return how all runs of a folder are made and watched."""
     plain, *others = (_shared(problem) for problem in problems)
     for other in others:
         if other != plain:
             raise ValueError(
                 f"folder: the runs asked for differ in {_differing(plain, other)}; give each its own folder"
             )
+    return plain
+
+
+def _claim(folder: Path, plain: dict[str, Any]) -> None:
+    """Note in a folder how its runs are made and watched, or refuse one whose runs differ in that."""
     note = folder / NOTE
     if note.exists():
         held = json.loads(note.read_text())

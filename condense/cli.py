@@ -20,6 +20,7 @@ from rich.console import Console
 
 from condense import schema, suggest
 from condense.job import Job, RunFailedError
+from condense.single import refuse_settings_of_sweeps
 from front_door.door import FULL, INTERRUPTED
 from front_door.names import version
 
@@ -56,13 +57,16 @@ def config_folder() -> Path:
 
 def _run(config: DictConfig) -> float | None:
     settings = HydraConfig.get()
+    alone = settings.mode is hydra.types.RunMode.RUN
+    if alone:
+        refuse_settings_of_sweeps(settings)
     folder = Path(settings.runtime.output_dir)
     with _refusals():
         with contextlib.chdir(settings.runtime.cwd):  # hydra.job.chdir has left it, and paths start from there
             job = Job(OmegaConf.to_container(config, resolve=True))  # type: ignore[arg-type]
         table = job.run(folder)
         value = job.value(folder)
-    if settings.mode is hydra.types.RunMode.RUN:
+    if alone:
         from condense.table import show
 
         show(table, folder, Console())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from condense import estimate, identity, objective, records, schema
 from condense.problem import Problem
@@ -39,6 +39,10 @@ class Job:
         return str(self.config.init.folder)
 
     named_by = ("init", *(f"init.{key}" for key in ("gamma", "gamma_prime", "name", "alpha", "beta1", "beta2")))
+
+    follows: ClassVar[Mapping[str, Sequence[str]]] = {
+        f"data.{key}": ("data.name", "data.content") for key in ("name", "path", "samples", "seed")
+    }
 
     @property
     def settings(self) -> dict[str, Any]:

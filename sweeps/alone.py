@@ -31,6 +31,7 @@ class TaskCall:
     memory_gb = 0.0
     name = ""
     named_by = ()
+    follows: ClassVar[Mapping[str, Sequence[str]]] = {}
 
     task_function: ClassVar[Any]
 

@@ -100,10 +100,10 @@ def resume(options: argparse.Namespace) -> int:
 
 
 def plan(options: argparse.Namespace) -> int:
-    """Run a command of a sweep that only tells what it would launch."""
+    """Run a command of a sweep that only tells what it would launch; without -m, what it would launch with it."""
     if not options.command:
         raise ValueError(f"name the command: {called('sweeps')} plan {called('condense')} -m experiment=quickstart")
-    command = [*options.command, "hydra.sweeper.plan=true"]
+    command = [*options.command, "hydra.sweeper.plan=true", "--multirun"]
     os.execvp(command[0], command)
 
 

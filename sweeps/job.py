@@ -33,6 +33,10 @@ class Job(Protocol):
         """The config keys that its name tells already; other keys that vary in a sweep are added to the folder name."""
 
     @property
+    def follows(self) -> Mapping[str, Collection[str]]:
+        """The settings, by a config key, that follow from it without lying below it: other where the key is swept."""
+
+    @property
     def settings(self) -> Mapping[str, Any]:
         """What it shares with all jobs of a sweep, by dotted config key."""
 

@@ -52,6 +52,7 @@ class PackLauncher(Launcher):
             raise ConfigCompositionException(str(error)) from error
         if self.site.job is not None:
             _refuse_calls_for_one_job(hydra_context.callbacks.callbacks, self.site.kind)
+            _refuse_other_folders(config, self.site.kind)
 
     def run(self, sweep: Sweep, hydra: Mapping[str, Any], fail_fast: bool = False) -> None:
         """Compute what a sweep lacks; with detach=true only hand it out.
@@ -128,6 +129,15 @@ def _refuse_calls_for_one_job(callbacks: Iterable[object], launcher: str) -> Non
                     f"hydra/launcher={launcher}, which computes many points in one process; hydra/launcher=basic calls "
                     "it for each"
                 )
+
+
+def _refuse_other_folders(config: DictConfig, launcher: str) -> None:
+    """Refuse that every job runs in a folder of its own, where many are computed together."""
+    if config.hydra.job.chdir:
+        raise ConfigCompositionException(
+            f"hydra.job.chdir = True has no effect with hydra/launcher={launcher}, whose workers compute many points "
+            "at once and stay where the command was typed; hydra/launcher=basic honours it"
+        )
 
 
 def _ordered(job: str | None, config: DictConfig) -> tuple[Job, Order]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from hydra.core.plugins import Plugins
 from hydra.errors import CompactHydraException, ConfigCompositionException
 from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
-from omegaconf import DictConfig, open_dict
+from omegaconf import DictConfig, OmegaConf, open_dict
 from rich.console import Console
 
 from front_door.text import quoted
@@ -24,7 +24,7 @@ from sweeps.job import ERROR_FILE, FAILED, Job
 from sweeps.launcher import PackLauncher
 from sweeps.manifest import Manifest
 from sweeps.packing import describe
-from sweeps.plan import Composer, Planned, swept_keys
+from sweeps.plan import Composer, Planned, refuse_shared, swept_keys
 from sweeps.points import require
 from sweeps.progress import watched
 from sweeps.sites import QUEUED, RUNNING
@@ -57,12 +57,18 @@ class GridSweeper(BasicSweeper):
         self, job: str, params: dict[str, str] | None = None, plan: bool = False, fail_fast: bool = False
     ) -> None:
         super().__init__(None, params)
-        require("fail_fast", fail_fast, isinstance(fail_fast, bool), "true or false")
+        for key, value in {"plan": plan, "fail_fast": fail_fast}.items():
+            require(key, value, isinstance(value, bool), "true or false")
         self._job, self._plan_only, self._fail_fast = job, plan, fail_fast
         self._console = Console()
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
-        """Keep what Hydra hands over; the launcher is made when the folder is known."""
+        """Keep what Hydra hands over; the launcher is made when the folder is known.
+
+        Raises:
+            ConfigCompositionException: a setting of Hydra's that has no effect here.
+        """
+        _refuse_idle(config.hydra)
         self._context, self._config, self._task_function = hydra_context, config, task_function
 
     def sweep(self, arguments: list[str]) -> None:
@@ -184,7 +190,8 @@ class GridSweeper(BasicSweeper):
                 Planned(tuple(lines), ",".join([job.name, *_labels(lines, manifest.swept)]), job, each)
                 for lines, job, each in zip(grid, jobs, composed, strict=True)
             ]
-            once = {each.name: each for each in planned}.values()
+            once = {(each.name, *each.job.wanted): each for each in planned}.values()
+            refuse_shared(once, manifest.swept)
             orders = [each.order(number) for number, each in enumerate(once)]
         except ValueError as error:
             raise ConfigCompositionException(str(error)) from error
@@ -194,11 +201,11 @@ class GridSweeper(BasicSweeper):
     def _manifest(self, jobs: Sequence[Job], parsed: Sequence[Override]) -> tuple[Path, Manifest]:
         """Return the folder of the sweep, and what its jobs share."""
         swept = {key for key in swept_keys(parsed) if key not in jobs[0].named_by}
-        folder = self._folder(Manifest.of(jobs[0].settings, swept))
+        folder = self._folder(_shared(jobs[0], swept))
         held = Manifest.held(folder)
         if held is not None:  # a job of a sweep run again by itself has one value of a swept key
             swept |= {override.get_key_element() for override in parsed} & set(held.swept)
-        manifest, *others = (Manifest.of(job.settings, swept) for job in jobs)
+        manifest, *others = (_shared(job, swept) for job in jobs)
         for other in others:
             manifest.agree(other, "the jobs of this command differ in more than the keys swept")
         if held is not None:
@@ -215,6 +222,26 @@ class GridSweeper(BasicSweeper):
         with open_dict(self._config):
             hydra.sweep.dir = str(folder)
         return folder
+
+
+def _shared(job: Job, swept: Collection[str]) -> Manifest:
+    """Return what a job shares with all others of a sweep: what follows from a swept key is left out."""
+    following = {name for key in swept for name in job.follows.get(key, ())}
+    return Manifest.of({name: value for name, value in job.settings.items() if name not in following}, swept)
+
+
+def _refuse_idle(hydra: DictConfig) -> None:
+    """Refuse settings of Hydra's own that have no effect on a grid."""
+    named: Any = OmegaConf.to_container(hydra.sweep, resolve=False)
+    if named["subdir"] != "${hydra.job.num}":
+        raise ConfigCompositionException(
+            f"hydra.sweep.subdir = {named['subdir']!r} has no effect: the folder of a point is named by what it is; "
+            "hydra/sweeper=basic honours it"
+        )
+    if any(str(line).lstrip("+").startswith("hydra.run.dir=") for line in hydra.overrides.hydra):
+        raise ConfigCompositionException(
+            "hydra.run.dir has no effect with -m: the folder of a sweep is hydra.sweep.dir"
+        )
 
 
 def _refuse_empty(parsed: Sequence[Override]) -> None:
@@ -239,5 +266,5 @@ def _values(override: Override) -> list[object]:
 
 def _labels(lines: Sequence[str], swept: Sequence[str]) -> list[str]:
     """Return what tells this job from others besides its place: "activation=relu" for network.activation=relu."""
-    values = dict(line.split("=", 1) for line in lines)
+    values = dict(line.lstrip("+").split("=", 1) for line in lines)
     return [f"{key.rpartition('.')[2]}={values[key]}".replace("/", "_") for key in swept]

@@ -520,7 +520,7 @@ def test_a_run_that_raises_is_told_with_the_file_of_its_traceback(here):
 
 
 def test_a_plan_launches_nothing(here):
-    command = [sys.executable, "-m", "sweeps", "plan", sys.executable, "-m", "condense", "-m", "init.gamma=0.8,1.2"]
+    command = [sys.executable, "-m", "sweeps", "plan", sys.executable, "-m", "condense", "init.gamma=0.8,1.2"]
     told = subprocess.run([*command, *SMALL], cwd=here, capture_output=True, text=True, check=True).stdout
     assert "2 points, 0 of them complete already" in told
     assert re.search(r"to compute: 2 points in 1 task, about \d+ s of .*; nothing was launched", told)

@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 
 from condense import registry
 
-__all__ = ["between", "countable", "finite", "known", "known_key", "positive", "refuse", "whole"]
+__all__ = ["between", "countable", "finite", "integral", "known", "known_key", "positive", "refuse", "whole"]
 
 
 def refuse(key: str, value: object, allowed: str) -> NoReturn:
@@ -40,11 +40,16 @@ def between(key: str, value: float, low: float, high: float) -> None:
         refuse(key, value, f"a number above {low:g}, at most {high:g}")
 
 
-def whole(key: str, value: Any) -> int:
-    """Return an element of a list of integers as int."""
+def integral(key: str, value: Any) -> int:
+    """Return an element of a list of integers, which may be written 1e30, as int."""
     if isinstance(value, bool) or not isinstance(value, int | float | Integral) or value % 1 != 0:
         refuse(key, value, "integers alone, such as [1000,4000]")
-    return countable(key, int(value))
+    return int(value)
+
+
+def whole(key: str, value: Any) -> int:
+    """Return an element of a list of integers that 64 bits hold as int."""
+    return countable(key, integral(key, value))
 
 
 def countable(key: str, value: int) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from condense.schema.checks import refuse, whole
+from condense.schema.checks import integral, refuse, whole
 from condense.schema.idle import Idle, refuse_idle
 from condense.schema.plain import settle
 
@@ -44,9 +44,9 @@ class Snapshots:
 
     def __post_init__(self) -> None:
         settle(self, "snapshots.")
-        for key in ("steps", "widths", "seeds"):
+        for key, checked in {"steps": whole, "widths": integral, "seeds": whole}.items():
             values = getattr(self, key)
-            setattr(self, key, values and [whole(f"snapshots.{key}", value) for value in values])
+            setattr(self, key, values and [checked(f"snapshots.{key}", value) for value in values])
         if any(step < 0 for step in self.steps):
             refuse("snapshots.steps", list(self.steps), "step numbers, 0 or above, such as [0,100,1000]")
         if not all(0 < share <= 1 for share in self.losses):

@@ -27,8 +27,11 @@ class Virtual:
 
     def __post_init__(self) -> None:
         settle(self, "virtual.")
-        if not all(_whole(width) for width in self.widths) or len(set(self.widths)) < len(self.widths):
-            refuse("virtual.widths", list(self.widths), "whole numbers, 1 or above, each once, such as [1e3,1e8,1e30]")
+        if not all(_whole(width) for width in self.widths) or len({f"{m:.12g}" for m in self.widths}) < len(
+            self.widths
+        ):
+            allowed = "whole numbers, 1 or above, each once in twelve digits, such as [1e3,1e8,1e30]"
+            refuse("virtual.widths", list(self.widths), allowed)
         self.widths = [float(width) for width in self.widths]
         if not all(_whole(count) for count in self.neurons) or len(set(self.neurons)) < max(len(self.neurons), 2):
             refuse(

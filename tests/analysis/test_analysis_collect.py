@@ -98,7 +98,9 @@ def test_rows_without_a_place_are_left_out_and_counted(tmp_path):
 def test_places_that_differ_by_rounding_are_one(tmp_path):
     records.write(records.frame(power_law_rows(1.0, 0.3)), tmp_path / "a" / records.FILE)
     records.write(records.frame(power_law_rows(1.0, 0.1 + 0.2)), tmp_path / "b" / records.FILE)
-    assert collect(tmp_path).runs["gamma_prime"].unique().tolist() == [0.3]
+    collection = collect(tmp_path)
+    assert collection.runs["gamma_prime"].unique().tolist() == [0.3]
+    assert collection.notes[-1:] == ("1 places are less than 1e-9 away from another and are taken for it",)
 
 
 def test_files_of_other_columns_are_read_in_the_order_of_their_paths(tmp_path):

@@ -203,6 +203,8 @@ def test_a_folder_that_cannot_serve_is_refused(tmp_path):
     starts = [schema.Named("he"), schema.Named("he", antisymmetric=False)]
     with pytest.raises(ValueError, match="differ in setting.init.antisymmetric: True there, False here; give each its"):
         condense.simulate(init=starts, folder=tmp_path / "other", **options)
+    with pytest.raises(ValueError, match="would share gamma=1,gamma_prime=0; give each its own folder"):
+        condense.simulate([1.0, 1 + 1e-13], folder=tmp_path / "other", **options)
     (tmp_path / "simulate.json").unlink()
     with pytest.raises(ValueError, match=r"holds runs that are not of simulate\(folder=\.\.\.\)"):
         condense.simulate(1.0, folder=tmp_path, **options)

@@ -129,7 +129,11 @@ def test_what_is_computed_decides_what_it_costs():
 @pytest.mark.parametrize(
     ("options", "text"),
     [
-        ({"widths": [0.5]}, r"virtual.widths = \[0.5\] is not allowed: whole numbers, 1 or above, each once, such as"),
+        ({"widths": [0.5]}, r"virtual.widths = \[0.5\] is not allowed: whole numbers, 1 or above, each once in"),
+        (
+            {"widths": [1e30, 1.0000000000001e30]},
+            r"virtual.widths = \[1e\+30, 1.0000000000001e\+30\] is not allowed: .*, each once in twelve digits",
+        ),
         ({"widths": [1000.5]}, r"virtual.widths = \[1000.5\] is not allowed: whole numbers"),
         ({"widths": [float("inf")]}, r"virtual.widths = \[inf\] is not allowed: whole numbers"),
         ({"widths": [float("nan")]}, r"virtual.widths = \[nan\] is not allowed: whole numbers"),

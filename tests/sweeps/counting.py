@@ -13,6 +13,7 @@ FILE = "squares.json"
 
 class Job:
     named_by = ("x",)
+    follows = {}
     cost = 1.0
     memory_gb = 0.1
 

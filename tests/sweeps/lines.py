@@ -60,6 +60,7 @@ def noise(key: str) -> float:
 
 class Job:
     named_by = ("x", "y")
+    follows = {}
     cost = 0.1
     memory_gb = 0.1
 

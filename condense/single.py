@@ -1,0 +1,50 @@
+"""A single run: a folder of its own, and no settings that are of sweeps."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from hydra.conf import HydraConf
+from hydra.errors import ConfigCompositionException
+from hydra.experimental.callback import Callback
+from omegaconf import DictConfig, OmegaConf, open_dict
+
+from durable.folders import new_folder
+
+__all__ = ["OwnFolder", "refuse_settings_of_sweeps"]
+
+OF_SWEEPS = ("hydra/launcher", "hydra/sweeper", "hydra.launcher", "hydra.sweeper", "hydra.sweep")
+
+
+class OwnFolder(Callback):
+    """Gives every single run whose folder is named by the time one that no other run has: a second gets "_2"."""
+
+    def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
+        """Make the folder, and set it."""
+        named: Any = OmegaConf.to_container(config.hydra.run, resolve=False)
+        if "${now:" not in named["dir"]:
+            return
+        with open_dict(config):
+            config.hydra.run.dir = str(new_folder(Path(config.hydra.run.dir)))
+
+
+def refuse_settings_of_sweeps(settings: HydraConf) -> None:
+    """Refuse what has an effect with -m alone.
+
+    Raises:
+        ConfigCompositionException: the message names it.
+    """
+    for line in settings.overrides.hydra:
+        if line.lstrip("+~").startswith(OF_SWEEPS):
+            folder = "; the folder of a single run is hydra.run.dir" if "hydra.sweep.dir" in line else ""
+            raise ConfigCompositionException(f"{line} has no effect without -m: add -m{folder}")
+    given = [line.lstrip("+~").partition("=")[0] for line in settings.overrides.task]
+    swept = [
+        key for key in settings.sweeper.get("params") or () if not any(f"{key}.".startswith(f"{own}.") for own in given)
+    ]
+    if swept:
+        raise ConfigCompositionException(
+            f"hydra.sweeper.params vary {', '.join(swept)}, which has no effect without -m: add -m, or give "
+            f"{'each of them' if len(swept) > 1 else 'it'} a value"
+        )
