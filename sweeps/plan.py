@@ -20,7 +20,7 @@ from omegaconf.errors import OmegaConfBaseException
 from sweeps.job import Job
 from sweeps.order import Order
 
-__all__ = ["Composed", "Composer", "Planned", "plain_hydra", "refuse_shared", "swept_keys"]
+__all__ = ["Composed", "Composer", "Planned", "plain_hydra", "swept_keys"]
 
 
 @dataclass(frozen=True)
@@ -54,28 +54,6 @@ class Planned:
             number=number,
             choices=self.composed.hydra["runtime"]["choices"],
         )
-
-
-def refuse_shared(planned: Iterable[Planned], swept: Sequence[str]) -> None:
-    """Refuse one folder for two jobs, and two jobs of the same results: one of the two would be lost.
-
-    Raises:
-        ConfigCompositionException: the message names both.
-    """
-    names: dict[str, Planned] = {}
-    owners: dict[frozenset[str], Planned] = {}
-    advice = "give the command once for each, each with a folder of its own: hydra.sweep.dir=.."
-    for each in planned:
-        other = names.setdefault(each.name, each)
-        if other is not each:
-            pair = " and ".join(" ".join(one.unlike(two)) for one, two in ((other, each), (each, other)))
-            raise ConfigCompositionException(f"{pair} would share the folder {each.name}: {advice}")
-        other = owners.setdefault(frozenset(each.job.wanted), each)
-        if other is not each:
-            raise ConfigCompositionException(
-                f"{other.name} and {each.name} are the same runs: {' and '.join(swept)} does not tell them apart, and "
-                f"one of each two would be lost; {advice}"
-            )
 
 
 def swept_keys(parsed: Sequence[Override]) -> list[str]:

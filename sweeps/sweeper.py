@@ -15,7 +15,7 @@ from hydra.core.plugins import Plugins
 from hydra.errors import CompactHydraException, ConfigCompositionException
 from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
-from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf import DictConfig, open_dict
 from rich.console import Console
 
 from front_door.text import quoted
@@ -24,9 +24,10 @@ from sweeps.job import ERROR_FILE, FAILED, Job
 from sweeps.launcher import PackLauncher
 from sweeps.manifest import Manifest
 from sweeps.packing import describe
-from sweeps.plan import Composer, Planned, refuse_shared, swept_keys
+from sweeps.plan import Composer, Planned, swept_keys
 from sweeps.points import require
 from sweeps.progress import watched
+from sweeps.refusals import refuse_empty, refuse_idle, refuse_shared
 from sweeps.sites import QUEUED, RUNNING
 from sweeps.sweep import DONE, Sweep, job_class
 from sweeps.text import program
@@ -68,7 +69,7 @@ class GridSweeper(BasicSweeper):
         Raises:
             ConfigCompositionException: a setting of Hydra's that has no effect here.
         """
-        _refuse_idle(config.hydra)
+        refuse_idle(config.hydra)
         self._context, self._config, self._task_function = hydra_context, config, task_function
 
     def sweep(self, arguments: list[str]) -> None:
@@ -79,7 +80,7 @@ class GridSweeper(BasicSweeper):
             NotAllDone: not all results are there at the end.
         """
         parsed = self._parsed(arguments)
-        _refuse_empty(parsed)
+        refuse_empty(parsed)
         [grid] = self.split_arguments(parsed, None)
         sweep, manifest, hydra = self._planned(grid, parsed)
         launcher = self._launcher()
@@ -228,40 +229,6 @@ def _shared(job: Job, swept: Collection[str]) -> Manifest:
     """Return what a job shares with all others of a sweep: what follows from a swept key is left out."""
     following = {name for key in swept for name in job.follows.get(key, ())}
     return Manifest.of({name: value for name, value in job.settings.items() if name not in following}, swept)
-
-
-def _refuse_idle(hydra: DictConfig) -> None:
-    """Refuse settings of Hydra's own that have no effect on a grid."""
-    named: Any = OmegaConf.to_container(hydra.sweep, resolve=False)
-    if named["subdir"] != "${hydra.job.num}":
-        raise ConfigCompositionException(
-            f"hydra.sweep.subdir = {named['subdir']!r} has no effect: the folder of a point is named by what it is; "
-            "hydra/sweeper=basic honours it"
-        )
-    if any(str(line).lstrip("+").startswith("hydra.run.dir=") for line in hydra.overrides.hydra):
-        raise ConfigCompositionException(
-            "hydra.run.dir has no effect with -m: the folder of a sweep is hydra.sweep.dir"
-        )
-
-
-def _refuse_empty(parsed: Sequence[Override]) -> None:
-    """Refuse what gives a grid no values."""
-    for override in parsed:
-        if override.is_interval_sweep():
-            allowed = "values, or steps such as range(0.6,1.4,0.1); an interval is for hydra/sweeper=boundary"
-        elif override.is_sweep_override() and not _values(override):
-            allowed = "a sweep of at least one value"
-        else:
-            continue
-        line = f"{override.get_key_element()} = {override.get_value_string()}"
-        raise ConfigCompositionException(f"{line} is not allowed: {allowed}")
-
-
-def _values(override: Override) -> list[object]:
-    try:
-        return list(override.sweep_iterator())
-    except ValueError:  # a step of 0
-        return []
 
 
 def _labels(lines: Sequence[str], swept: Sequence[str]) -> list[str]:

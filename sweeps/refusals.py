@@ -1,0 +1,78 @@
+"""What a grid refuses before anything starts: settings without effect, keys without values, points that collide."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from hydra.core.override_parser.types import Override
+from hydra.errors import ConfigCompositionException
+from omegaconf import DictConfig, OmegaConf
+
+from sweeps.plan import Planned
+
+__all__ = ["refuse_empty", "refuse_idle", "refuse_shared"]
+
+
+def refuse_idle(hydra: DictConfig) -> None:
+    """Refuse settings of Hydra's own that have no effect on a grid.
+
+    Raises:
+        ConfigCompositionException: the message names it.
+    """
+    named: Any = OmegaConf.to_container(hydra.sweep, resolve=False)
+    if named["subdir"] != "${hydra.job.num}":
+        raise ConfigCompositionException(
+            f"hydra.sweep.subdir = {named['subdir']!r} has no effect: the folder of a point is named by what it is; "
+            "hydra/sweeper=basic honours it"
+        )
+    if any(str(line).lstrip("+").startswith("hydra.run.dir=") for line in hydra.overrides.hydra):
+        raise ConfigCompositionException(
+            "hydra.run.dir has no effect with -m: the folder of a sweep is hydra.sweep.dir"
+        )
+
+
+def refuse_empty(parsed: Sequence[Override]) -> None:
+    """Refuse what gives a grid no values.
+
+    Raises:
+        ConfigCompositionException: the message names the key.
+    """
+    for override in parsed:
+        if override.is_interval_sweep():
+            allowed = "values, or steps such as range(0.6,1.4,0.1); an interval is for hydra/sweeper=boundary"
+        elif override.is_sweep_override() and not _values(override):
+            allowed = "a sweep of at least one value"
+        else:
+            continue
+        line = f"{override.get_key_element()} = {override.get_value_string()}"
+        raise ConfigCompositionException(f"{line} is not allowed: {allowed}")
+
+
+def refuse_shared(planned: Iterable[Planned], swept: Sequence[str]) -> None:
+    """Refuse one folder for two jobs, and two jobs of the same results: one of the two would be lost.
+
+    Raises:
+        ConfigCompositionException: the message names both.
+    """
+    names: dict[str, Planned] = {}
+    owners: dict[frozenset[str], Planned] = {}
+    advice = "give the command once for each, each with a folder of its own: hydra.sweep.dir=.."
+    for each in planned:
+        other = names.setdefault(each.name, each)
+        if other is not each:
+            pair = " and ".join(" ".join(one.unlike(two)) for one, two in ((other, each), (each, other)))
+            raise ConfigCompositionException(f"{pair} would share the folder {each.name}: {advice}")
+        other = owners.setdefault(frozenset(each.job.wanted), each)
+        if other is not each:
+            raise ConfigCompositionException(
+                f"{other.name} and {each.name} are the same runs: {' and '.join(swept)} does not tell them apart, and "
+                f"one of each two would be lost; {advice}"
+            )
+
+
+def _values(override: Override) -> list[object]:
+    try:
+        return list(override.sweep_iterator())
+    except ValueError:  # a step of 0
+        return []
