@@ -26,6 +26,7 @@ from condense.problem import Problem
 from condense.schema.checks import refuse
 from condense.training import Row, Trainer
 from durable import files
+from durable.folders import refuse_unusable
 
 __all__ = ["simulate"]
 
@@ -124,6 +125,8 @@ def _kept(problems: list[Problem], folder: Path) -> pd.DataFrame:
     """Compute the runs that a folder lacks, and return the records of all."""
     common = _common(problems)
     folders = _folders(problems, folder)
+    for needed in (folder, max(folders, key=lambda job: len(job.name))):
+        refuse_unusable("folder", needed)
     _claim(folder, common)
     for failure in Pack(problems, folders).compute().values():
         raise failure.error

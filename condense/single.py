@@ -1,32 +1,13 @@
-"""A single run: a folder of its own, and no settings that are of sweeps."""
+"""A single run has no settings that are of sweeps."""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
-
 from hydra.conf import HydraConf
 from hydra.errors import ConfigCompositionException
-from hydra.experimental.callback import Callback
-from omegaconf import DictConfig, OmegaConf, open_dict
 
-from durable.folders import new_folder
-
-__all__ = ["OwnFolder", "refuse_settings_of_sweeps"]
+__all__ = ["refuse_settings_of_sweeps"]
 
 OF_SWEEPS = ("hydra/launcher", "hydra/sweeper", "hydra.launcher", "hydra.sweeper", "hydra.sweep")
-
-
-class OwnFolder(Callback):
-    """Gives every single run whose folder is named by the time one that no other run has: a second gets "_2"."""
-
-    def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
-        """Make the folder, and set it."""
-        named: Any = OmegaConf.to_container(config.hydra.run, resolve=False)
-        if "${now:" not in named["dir"]:
-            return
-        with open_dict(config):
-            config.hydra.run.dir = str(new_folder(Path(config.hydra.run.dir)))
 
 
 def refuse_settings_of_sweeps(settings: HydraConf) -> None:

@@ -58,17 +58,26 @@ def _interruptible(main: Callable[[], int | None]) -> int | str | None:
 
 def _tell(package: str, error: Exception, full: bool) -> None:
     """Say what was raised, and where its traceback is."""
-    import tempfile
     import traceback
 
     text = "".join(traceback.format_exception(error))
     if full:
         print(text, file=sys.stderr)
         return
-    with tempfile.NamedTemporaryFile("w", prefix=f"{package}-error-", suffix=".txt", delete=False) as file:
-        file.write(text)
-    print(
-        f"{called(package)}: {type(error).__name__}: {error}\n"
-        f"No message was made for this. Its traceback is in {file.name}; {FULL}=1 prints it",
-        file=sys.stderr,
-    )
+    if isinstance(error, OSError) and error.filename is not None:
+        told = f"{error.filename}: {error.strerror}\n"
+    else:
+        told = f"{type(error).__name__}: {error}\nNo message was made for this. "
+    print(f"{called(package)}: {told}{_kept(package, text)}{FULL}=1 prints it", file=sys.stderr)
+
+
+def _kept(package: str, text: str) -> str:
+    """Write a traceback into a file, and return a text that says where."""
+    import tempfile
+
+    try:
+        with tempfile.NamedTemporaryFile("w", prefix=f"{package}-error-", suffix=".txt", delete=False) as file:
+            file.write(text)
+    except OSError:
+        return "It has a traceback: "
+    return f"Its traceback is in {file.name}; "

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import PurePath
 from typing import Any
 
+from durable.folders import NAME_MAX
 from sweeps.job import Job
 
 __all__ = ["Order", "merged"]
@@ -23,6 +26,18 @@ class Order:
     memory_gb: float = 0.0
     number: int = 0  # hydra.job.num
     choices: Mapping[str, Any] = field(default_factory=dict, repr=False)  # hydra.runtime.choices
+
+    def __post_init__(self) -> None:
+        parts = PurePath(self.name).parts
+        if not parts or PurePath(self.name).is_absolute() or ".." in parts:
+            raise ValueError(f"{self.name!r} is not allowed as the folder of a point: one below that of its sweep")
+        longest = max(parts, key=_bytes)
+        if _bytes(longest) > NAME_MAX:
+            raise ValueError(
+                f"{longest[:60]}.. is not allowed as the folder of a point: at most {NAME_MAX} bytes, not "
+                f"{_bytes(longest)}. It tells the values of the keys that vary: give the command once for each "
+                "value of those that are long, and hydra.sweep.dir another folder each time"
+            )
 
     @classmethod
     def of(cls, job: Job, **fields: Any) -> Order:
@@ -47,3 +62,7 @@ def merged(old: Iterable[Order], new: Sequence[Order]) -> list[Order]:
         wanted.setdefault(order.name, set()).update(order.wanted)
     kept = [order for order in old if not set(order.wanted) <= wanted.get(order.name, set())]
     return [*kept, *new]
+
+
+def _bytes(name: str) -> int:
+    return len(os.fsencode(name))

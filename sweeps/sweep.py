@@ -67,13 +67,13 @@ class Sweep:
         Raises:
             NoSweepError: there is none.
         """
-        held = read_json(_file(folder))
+        held = _held(folder)
         if held is None:
             raise NoSweepError(
                 f"{folder} holds no sweep ({_file(folder)} is missing): name the folder that a launch printed, "
                 "such as multirun/quickstart"
             )
-        return cls(folder, held["job"], held["program"], [Order.read(plain) for plain in held["orders"]])
+        return cls(folder, **held)
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
@@ -83,9 +83,8 @@ class Sweep:
 
     def keep(self) -> None:
         """Add the orders to those that the folder holds. The lock must be held."""
-        held = read_json(_file(self.folder))
-        old = [] if held is None else [Order.read(plain) for plain in held["orders"]]
-        plain = [order.plain() for order in merged(old, self.orders)]
+        held = _held(self.folder)
+        plain = [order.plain() for order in merged([] if held is None else held["orders"], self.orders)]
         write_json(_file(self.folder), {"job": self.job, "program": self.program, "orders": plain})
 
     @property
@@ -261,6 +260,22 @@ def located(path: str, key: str) -> Any:
 
 def _cost(shares: Iterable[tuple[Order, Sequence[str]]]) -> float:
     return sum(order.cost * len(keys) / len(order.wanted) for order, keys in shares)
+
+
+def _held(folder: Path) -> dict[str, Any] | None:
+    """Return what a folder's file of orders holds, None if there is none.
+
+    Raises:
+        ValueError: it is damaged, or orders something outside of the folder; the message names it.
+    """
+    held = read_json(_file(folder))
+    if held is None:
+        return None
+    try:
+        orders = [Order.read(plain) for plain in held["orders"]]
+        return {"job": held["job"], "program": held["program"], "orders": orders}
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{_file(folder)} is damaged: {error}") from error
 
 
 def _file(folder: Path) -> Path:

@@ -18,6 +18,7 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, open_dict
 from rich.console import Console
 
+from durable.folders import refuse_unusable
 from front_door.text import quoted
 from sweeps import summary
 from sweeps.job import ERROR_FILE, FAILED, Job
@@ -203,6 +204,7 @@ class GridSweeper(BasicSweeper):
         """Return the folder of the sweep, and what its jobs share."""
         swept = {key for key in swept_keys(parsed) if key not in jobs[0].named_by}
         folder = self._folder(_shared(jobs[0], swept))
+        refuse_unusable("hydra.sweep.dir", folder)
         held = Manifest.held(folder)
         if held is not None:  # a job of a sweep run again by itself has one value of a swept key
             swept |= {override.get_key_element() for override in parsed} & set(held.swept)

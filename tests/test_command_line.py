@@ -490,25 +490,6 @@ def test_a_sweeper_of_others_has_a_folder_of_its_own_and_is_told_the_objective(h
     assert f"told {values}" in done.stdout
 
 
-def test_two_sweeps_in_one_second_have_a_folder_each(tmp_path):
-    from omegaconf import OmegaConf
-
-    from condense.other_sweepers import OtherSweepers
-
-    folders = set()
-    for _ in range(3):
-        sweep = {"dir": f"{tmp_path}/it's/${{hydra.runtime.choices.experiment}}"}
-        runtime = {"choices": {"experiment": None, "hydra/sweeper": "basic"}}
-        hydra = {"sweep": sweep, "runtime": runtime, "sweeper": {"_target_": "x"}, "overrides": {"hydra": []}}
-        config = OmegaConf.create({"hydra": hydra, "objective": None})
-        OtherSweepers().on_multirun_start(config)
-        folders.add(config.hydra.sweep.dir)
-        name = Path(config.hydra.sweep.dir).name
-        assert config.hydra.overrides.hydra == [f"hydra.sweep.dir='{tmp_path}/it\\'s/{name}'"]
-    assert {Path(folder) for folder in folders} == set((tmp_path / "it's").iterdir())
-    assert len(folders) == 3
-
-
 def test_a_run_that_raises_is_told_with_the_file_of_its_traceback(here):
     options = ("network._target_=mynet.Raises", "network.kwargs={above: 30}", "data.path=my.npz", "flow.max_steps=3")
     done = condense(here, *options, "widths=[20,40]", "seeds=[0]")
@@ -537,6 +518,7 @@ def test_bad_launcher_settings_start_nothing(here):
             "+hydra.callbacks.mine._target_=hydra.experimental.callbacks.PickleJobInfoCallback",
             "hydra.callbacks: PickleJobInfoCallback.on_job_start has no effect with hydra/launcher=local",
         ),
+        ("hydra.sweep.dir=my.npz/sweep", "hydra.sweep.dir = 'my.npz/sweep' is not allowed: a folder to write to; "),
     ):
         done = condense(here, "-m", "init.gamma=0.8,1.2", setting, *SMALL)
         assert done.returncode == 1

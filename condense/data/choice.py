@@ -63,6 +63,8 @@ def _pair(x: Any, y: Any) -> Dataset:
 
 
 def _described(data: Any) -> str:
+    if isinstance(data, type):
+        return f"the class {data.__name__}"
     if isinstance(data, tuple | list):
         return f"a {type(data).__name__} of length {len(data)}"
     if hasattr(data, "shape"):

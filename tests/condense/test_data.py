@@ -126,6 +126,7 @@ def test_texts_and_paths_are_names_or_files():
         (np.ones((3, 2)), "data is one array of shape \\(3, 2\\), of which it is not known what is the target"),
         (torch.ones(3), "data is one array of shape \\(3,\\)"),
         (b"my.npz", "data is of type bytes"),
+        (pd.DataFrame, "data is the class DataFrame; allowed are the name of a data set"),
         ({"X": 1, "y": 2}, "data has the keys X, y; allowed are x"),
         ((GOOD["x"], None), "x has shape \\(2, 2\\) and y \\(\\)"),
         (([10**400, 1], [1, 2]), "arrays: x: a value is not a number \\(int too large"),

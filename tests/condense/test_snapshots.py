@@ -343,3 +343,13 @@ def test_the_field_is_the_velocity_of_neurons(tmp_path, activation, slope):
     w = lengths[(len(lengths) - 1) // 2] * np.stack([np.cos(found["field_angle"]), np.sin(found["field_angle"])])
     expected = -(run.kappa_prime / 40) * x.T @ (residual[:, None] * slope(beta2 * x @ w))
     np.testing.assert_allclose(found["field_velocity"], expected.T, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("folder", ["file", "file/x", "a" * 300, "/proc/new", "a\0b"])
+def test_a_folder_that_cannot_be_made_is_refused(tmp_path, monkeypatch, folder):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").touch()
+    with pytest.raises(ValueError, match="is not allowed: a folder to write to; ") as refused:
+        condense.simulate(1.0, widths=[10], seeds=[0], folder=folder)
+    assert str(refused.value).startswith(f"folder = {folder!r} ")
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]

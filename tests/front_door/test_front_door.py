@@ -197,6 +197,21 @@ def test_an_error_that_nobody_expected_is_a_line_and_leaves_its_traceback_in_a_f
     assert "Traceback" in full.stderr
 
 
+def test_an_error_of_the_system_names_its_file_and_needs_no_room_for_the_traceback(tmp_path):
+    long = "x" * 300
+    done = run(tmp_path, *module("sweeps"), "status", long)
+    assert done.returncode == 1
+    assert done.stderr.startswith(
+        f"python -m sweeps: {long}/.sweep/orders.json: File name too long\nIts traceback is in "
+    )
+    act = "import tempfile; tempfile.tempdir = '/proc'; raise TypeError('out of luck')"
+    (tmp_path / "sitecustomize.py").write_text(AT_IMPORT.format(name="sweeps.sweep", act=act))
+    done = run(tmp_path, *module("sweeps"), "status", long, PYTHONPATH=str(tmp_path))
+    assert "python -m sweeps: TypeError: out of luck\nNo message was made for this. " in done.stderr
+    assert done.stderr.endswith("HYDRA_FULL_ERROR=1 prints it\n")
+    assert "Traceback" not in done.stderr
+
+
 def test_output_that_nobody_reads_any_more_ends_it_without_a_word():
     reading, writing = os.pipe()
     os.close(reading)

@@ -11,6 +11,7 @@ from rich.console import Console
 
 from sweeps import summary
 from sweeps.cli import main
+from sweeps.order import Order
 from sweeps.sweep import NoSweepError, Sweep, job_class
 
 
@@ -159,3 +160,36 @@ def test_what_makes_jobs_is_named_by_a_dotted_path():
             job_class(wrong)
     with pytest.raises(NoSweepError):
         Sweep.open(counting.Path(sys.prefix))
+
+
+@pytest.mark.parametrize("name", ["../../x", "/x", "x/../../y", "", "x" * 256])
+@pytest.mark.parametrize("command", ["resume", "status", "cancel"])
+def test_orders_that_lie_outside_of_the_folder_are_refused(squares, capsys, command, name):
+    squares.order({"x": 1})
+    file = squares.sweep.folder / ".sweep" / "orders.json"
+    content = json.loads(file.read_text())
+    content["orders"][0]["name"] = name
+    file.write_text(json.dumps(content))
+    before = sorted(squares.sweep.folder.parent.rglob("*"))
+    assert main([command, str(squares.sweep.folder)]) == 2
+    told = capsys.readouterr().err
+    assert told.startswith(f"{file} is damaged: ")
+    assert "is not allowed as the folder of a point: " in told
+    assert sorted(squares.sweep.folder.parent.rglob("*")) == before
+    with pytest.raises(ValueError, match="is damaged"), squares.sweep.locked():
+        squares.sweep.keep()
+
+
+def test_a_point_whose_folder_would_have_too_long_a_name_is_refused():
+    name = "x=1,é=" + "1" * 248
+    assert Order(name, (), {}, ()).name == name
+    with pytest.raises(ValueError, match=r"^x=1,é=1{54}\.\. is not allowed as the folder of a point: ") as refused:
+        Order(f"{name}1", (), {}, ())
+    allowed = "at most 255 bytes, not 256. It tells the values of the keys that vary: give the command once for each"
+    assert allowed in str(refused.value)
+
+
+def test_a_file_holds_no_sweep(tmp_path, capsys):
+    (tmp_path / "file").touch()
+    assert main(["status", str(tmp_path / "file")]) == 2
+    assert "file holds no sweep" in capsys.readouterr().err
