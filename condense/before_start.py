@@ -16,10 +16,10 @@ from front_door.text import quoted
 __all__ = ["BeforeStart"]
 
 OURS = "hydra_plugins.condense_sweeps."
-"""Sweepers that name a folder by what the sweep is."""
+"""Sweepers that name a folder by what the sweep is, and read what they need from the records."""
 
-SEEKERS = ("optuna", "ax", "nevergrad")
-"""Sweepers that go by the values of jobs."""
+SEEKERS = tuple(f"hydra_plugins.hydra_{name}_sweeper." for name in ("optuna", "ax", "nevergrad"))
+"""Sweepers that go by what jobs return."""
 
 
 class BeforeStart(Callback):
@@ -38,15 +38,26 @@ class BeforeStart(Callback):
                 config.hydra.run.dir = str(new_folder(folder))
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
-        """Look at hydra.sweep.dir, and set it where it has to be."""
-        choices = config.hydra.runtime.choices
-        if choices["hydra/sweeper"] in SEEKERS and config.objective is None:
-            sys.exit(
-                f"objective = null is not allowed with hydra/sweeper={choices['hydra/sweeper']}: the column of the "
-                "records whose mean over the runs of a point is sought, objective=rd_w say"
-            )
-        if not config.hydra.sweeper._target_.startswith(OURS):
+        """Look at what a sweeper needs, and set hydra.sweep.dir where it has to be."""
+        sweeper, name = config.hydra.sweeper._target_, config.hydra.runtime.choices["hydra/sweeper"]
+        if sweeper.startswith(SEEKERS):
+            _refuse_what_seekers_cannot_use(config, name)
+        if not sweeper.startswith(OURS):
             _settle_folder(config)
+        elif config.objective is not None:
+            sys.exit(
+                f"objective = {config.objective!r} has no effect with hydra/sweeper={name}, which seeks no best point"
+            )
+
+
+def _refuse_what_seekers_cannot_use(config: DictConfig, name: str) -> None:
+    if config.objective is None:
+        sys.exit(
+            f"objective = null is not allowed with hydra/sweeper={name}: the column of the records whose mean over the "
+            "runs of a point is sought, objective=rd_w say"
+        )
+    if config.hydra.launcher.get("detach"):
+        sys.exit(f"hydra.launcher.detach = True is not allowed with hydra/sweeper={name}, which waits for every point")
 
 
 def _refuse_unusable(key: str, folder: Path) -> None:

@@ -240,6 +240,8 @@ def draw(user: UserNetwork, run: Run, blocks: tuple[str, ...], dtype: torch.dtyp
     for block, x in params.items():
         if not isinstance(x, Tensor):
             raise ValueError(f"{name(user)}: init returned {type(x).__name__} for block {block!r}, allowed is a tensor")
+        if not x.numel():
+            raise ValueError(f"{name(user)}: init at width {run.neurons} returned no number for block {block!r}")
     return {block: x.to(dtype=dtype, device=device) for block, x in params.items()}
 
 

@@ -8,10 +8,11 @@ from condense.before_start import BeforeStart
 BY_EXPERIMENT = "${hydra.runtime.choices.experiment}"
 
 
-def config(folder, sweeper="basic", experiment=None):
-    runtime = {"choices": {"experiment": experiment, "hydra/sweeper": sweeper}}
+def config(folder, sweeper="theirs", experiment=None, objective=None, detach=False):
+    runtime = {"choices": {"experiment": experiment, "hydra/sweeper": "chosen"}}
     hydra = {"sweep": {"dir": folder}, "run": {"dir": folder}, "runtime": runtime, "overrides": {"hydra": []}}
-    return OmegaConf.create({"hydra": {**hydra, "sweeper": {"_target_": "theirs"}}, "objective": None})
+    parts = {"sweeper": {"_target_": sweeper}, "launcher": {"detach": detach}}
+    return OmegaConf.create({"hydra": {**hydra, **parts}, "objective": objective})
 
 
 def test_sweeps_of_others_in_one_second_have_a_folder_each(tmp_path):
@@ -44,9 +45,23 @@ def test_a_folder_that_cannot_be_made_ends_the_command(tmp_path, name):
         BeforeStart().on_run_start(theirs)
 
 
-def test_a_sweeper_that_seeks_the_best_needs_an_objective(tmp_path):
-    theirs = config(str(tmp_path), sweeper="optuna")
-    with pytest.raises(SystemExit, match="objective = null is not allowed with hydra/sweeper=optuna: the column"):
-        BeforeStart().on_multirun_start(theirs)
-    theirs.objective = "rd_w"
-    BeforeStart().on_multirun_start(theirs)
+OPTUNA = "hydra_plugins.hydra_optuna_sweeper.optuna_sweeper.OptunaSweeper"
+GRID = "hydra_plugins.condense_sweeps.Grid"
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"sweeper": OPTUNA}, "objective = null is not allowed with hydra/sweeper=chosen: the column of the records"),
+        ({"sweeper": OPTUNA, "objective": "rd_w", "detach": True}, "hydra.launcher.detach = True is not allowed with"),
+        ({"sweeper": GRID, "objective": "rd_w"}, "objective = 'rd_w' has no effect with hydra/sweeper=chosen, which"),
+    ],
+)
+def test_what_a_sweeper_cannot_use_ends_the_command(tmp_path, settings, message):
+    with pytest.raises(SystemExit, match=f"^{message}"):
+        BeforeStart().on_multirun_start(config(f"{tmp_path}/x", **settings))
+
+
+@pytest.mark.parametrize(("sweeper", "objective"), [(OPTUNA, "rd_w"), (GRID, None), ("theirs", "rd_w")])
+def test_what_a_sweeper_can_use_is_taken(tmp_path, sweeper, objective):
+    BeforeStart().on_multirun_start(config(f"{tmp_path}/x", sweeper, objective=objective))

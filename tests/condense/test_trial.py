@@ -39,6 +39,11 @@ class Arrays(Net):
         return {"w": np.ones((m, 1)), "a": np.ones(m)}
 
 
+class Empty(Net):
+    def init(self, generator, m):
+        return {"w": torch.ones(0, 1), "a": torch.ones(0)}
+
+
 class Single(Net):
     def forward(self, params, x):
         return torch.tanh((x + 1) @ params["w"].T).float() @ params["a"].float()
@@ -80,6 +85,7 @@ class Anything(Net):
         (OneDraw, "init draws the same blocks for seeds 0 and 1, so seeds would repeat nothing"),
         (TooWide, "network TooWide: init at width 30, seed 0 raised RuntimeError: out of luck"),
         (Arrays, "network Arrays: init returned ndarray for block 'w', allowed is a tensor"),
+        (Empty, "network Empty: init at width 10 returned no number for block 'w'"),
         (Single, "forward returned float32 for parameters and inputs in float64; .* or set dtype=float32"),
         (Whole, "forward returned int32 for parameters and inputs in float64; compute in the precision given"),
         (Cut, "the outputs of forward have no gradient, so nothing could be trained: leave out .detach"),
