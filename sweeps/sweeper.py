@@ -14,6 +14,7 @@ from hydra.core.override_parser.types import Override
 from hydra.core.plugins import Plugins
 from hydra.errors import CompactHydraException, ConfigCompositionException
 from hydra.plugins.launcher import Launcher
+from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, open_dict
 from rich.console import Console
@@ -40,8 +41,8 @@ class NotAllDone(CompactHydraException):
     """Some jobs of a sweep raised, or did not come to their end."""
 
 
-class GridSweeper(BasicSweeper):
-    """Hydra's basic sweeper, except that it
+class GridSweeper(Sweeper):
+    """The grids of Hydra's basic sweeper, except that it
 
     * checks every job of the grid before the first one starts, and refuses a folder with other settings;
     * gives every job its own folder by what it is, without a time stamp, so that the same command again computes only
@@ -58,10 +59,9 @@ class GridSweeper(BasicSweeper):
     def __init__(
         self, job: str, params: dict[str, str] | None = None, plan: bool = False, fail_fast: bool = False
     ) -> None:
-        super().__init__(None, params)
         for key, value in {"plan": plan, "fail_fast": fail_fast}.items():
             require(key, value, isinstance(value, bool), "true or false")
-        self._job, self._plan_only, self._fail_fast = job, plan, fail_fast
+        self._job, self._params, self._plan_only, self._fail_fast = job, params or {}, plan, fail_fast
         self._console = Console()
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
@@ -82,7 +82,7 @@ class GridSweeper(BasicSweeper):
         """
         parsed = self._parsed(arguments)
         refuse_empty(parsed)
-        [grid] = self.split_arguments(parsed, None)
+        [grid] = BasicSweeper.split_arguments(parsed, None)
         sweep, manifest, hydra = self._planned(grid, parsed)
         launcher = self._launcher()
         if self._plan_only:
@@ -98,7 +98,7 @@ class GridSweeper(BasicSweeper):
 
     def _parsed(self, arguments: Sequence[str]) -> list[Override]:
         """Return the overrides of the config's params and the command line."""
-        return self._composer.parse([*self._parse_config(), *arguments])
+        return self._composer.parse([*(f"{key}={value}" for key, value in self._params.items()), *arguments])
 
     @functools.cached_property
     def _composer(self) -> Composer:

@@ -142,9 +142,10 @@ def test_the_jobs_of_a_grid_are_apart(ours):
     assert composer.compose([]).config["init"]["gamma"] == 1.0
 
 
-def test_a_sweep_is_planned_and_its_state_told_without_torch_or_pandas(tmp_path):
+def test_a_sweep_is_planned_and_its_state_told_without_torch_or_pandas_by_whoever_imported_us(tmp_path):
     program = """
 import sys
+import sweeps.sweeper  # before Hydra looks for plugins, when it runs its own modules a second time
 from condense.cli import main
 sys.argv = ["condense", "-m", "init.gamma=0.5,1.0", "hydra.sweeper.plan=true", "hydra.sweep.dir=here"]
 main()
