@@ -11,7 +11,19 @@ from torch import Tensor
 from condense import registry
 from condense.unrolled import LEAKS
 
-__all__ = ["HOMOGENEOUS", "PARITY", "Activation", "gelu", "get", "leaky_relu", "relu", "sigmoid", "softplus", "tanh"]
+__all__ = [
+    "HOMOGENEOUS",
+    "PARITY",
+    "Activation",
+    "check",
+    "gelu",
+    "get",
+    "leaky_relu",
+    "relu",
+    "sigmoid",
+    "softplus",
+    "tanh",
+]
 __all__ += ["x2_tanh", "x_tanh"]
 
 Activation = Callable[[Tensor], tuple[Tensor, Tensor]]
@@ -88,3 +100,26 @@ def get(name: str, key: str = "network.activation") -> Activation:
         return value, slope
 
     return by_jvp
+
+
+def check(name: str, dtype: torch.dtype = torch.float64, key: str = "network.activation") -> None:
+    """Refuse a user's function that is not elementwise, changes the precision or has no gradient.
+
+    Raises:
+        ValueError: the message says which.
+    """
+    function, own = get(name, key), registry.resolve("activation", name, key)
+    z = torch.linspace(-2, 3, 12, dtype=dtype).reshape(1, 3, 4)
+    try:
+        (s, _), (one, _), tracked = function(z), function(z[:, :1, :1]), own(z.clone().requires_grad_())
+    except Exception as error:
+        raise ValueError(f"{key} = {name!r} raised {registry.said(error)} for a tensor of {dtype}") from error
+    if s.shape != z.shape or not torch.allclose(s[:, :1, :1], one, equal_nan=True):
+        reason = "is not elementwise: each number must be a function of the one at its place, the same each time"
+    elif s.dtype != dtype:
+        reason = f"returned {s.dtype} for {dtype}: leave out .float(), .int() and constants of another dtype"
+    elif not tracked.requires_grad:
+        reason = "has no gradient: leave out .detach(), .data, torch.no_grad() and rounding"
+    else:
+        return
+    raise ValueError(f"{key} = {name!r} {reason}")

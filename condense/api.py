@@ -11,19 +11,18 @@ from pathlib import Path
 from types import NoneType
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
 from condense import data as data_sets
-from condense import identity, records, registry, schema
+from condense import identity, records, schema
 from condense.batches import Wanted, batches
 from condense.data import Dataset
 from condense.networks import UserNetwork
 from condense.pack import Pack
 from condense.plane import NAMED
 from condense.problem import Problem
-from condense.schema.checks import refuse
+from condense.schema.checks import known, refuse
 from condense.training import Row, Trainer
 from durable import files
 from durable.folders import refuse_unusable
@@ -194,9 +193,8 @@ def _rows(problems: list[Problem]) -> Iterator[Row]:
 
 
 def _several(values: Any) -> list[Any]:
-    if isinstance(values, np.ndarray):
-        return list(values.ravel())
-    return list(values) if isinstance(values, Iterable) and not isinstance(values, str | Mapping) else [values]
+    given = values.tolist() if hasattr(values, "tolist") else values  # arrays and tensors, 0-d ones too
+    return list(given) if isinstance(given, Iterable) and not isinstance(given, str | bytes | Mapping) else [given]
 
 
 def _check_kinds(**given: tuple[object, tuple[type, ...], str]) -> None:
@@ -248,7 +246,7 @@ def _flow_config(flow: str | schema.Flow) -> schema.Flow:
         return flow
     if not isinstance(flow, str):
         refuse("flow", flow, "'exponential', 'descent', 'adam', or a condense.schema.Exponential, Descent or Adam")
-    registry.check("flow", flow, "flow")
+    known("flow", flow, key="flow")
     kinds: dict[str, type[schema.Flow]] = {
         kind.name: kind for kind in (schema.Exponential, schema.Descent, schema.Adam)
     }

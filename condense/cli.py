@@ -91,7 +91,7 @@ def main() -> None:
         return
     register_schema()
     folders = [config_folder(), Path("conf")]
-    if refused := suggest.groups_given_values(sys.argv[1:], folders):
+    if refused := [*suggest.groups_given_values(sys.argv[1:], folders), *suggest.long_numbers(sys.argv[1:])]:
         sys.exit("\n".join(refused))
     wants_trace = FULL in os.environ
     os.environ[FULL] = "1"  # so that errors come to us, who print them

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Problem"]
 
+OBSERVED = "measure.observables"
+
 
 @dataclass(frozen=True, eq=False)
 class Problem:
@@ -46,7 +48,7 @@ class Problem:
         """
         data = data or data_sets.load(config.data)
         _check_device(config.device)
-        _check_activation(config.network.activation)
+        _check_functions(config)
         facts = identity.science(config, data)
         if user is not None:
             facts["network"] = {"name": f"{type(user).__module__}.{type(user).__qualname__}", "vars": repr(vars(user))}
@@ -198,15 +200,29 @@ def _user_network(config: schema.Network) -> UserNetwork | None:
             _built[one] = build(**(config.kwargs or {}))
         except TypeError as error:
             raise ValueError(f"network.kwargs = {config.kwargs!r} do not fit {config.target}: {error}") from error
+        except ValueError:
+            raise
+        except (Exception, SystemExit) as error:
+            told = f"network._target_ = {config.target!r} raised {registry.said(error)} when it was made"
+            raise ValueError(told) from error
     return _built[one]
 
 
 _built: dict[tuple[Any, str], UserNetwork] = {}
 
 
-def _check_activation(name: str) -> None:
-    if name not in registry.REGISTRY["activation"]:
-        registry.resolve("activation", name, "network.activation")
+def _check_functions(config: schema.Config) -> None:
+    """Refuse observables and activations of the user's own that are not there, or cannot be what they stand for."""
+    for name in config.measure.observables:
+        if name not in registry.REGISTRY["observable"] and not callable(registry.resolve("observable", name, OBSERVED)):
+            raise ValueError(f"{OBSERVED} = {name!r} is not a function of a state and the settings of measure")
+    if config.network.activation not in registry.REGISTRY["activation"]:
+        registry.resolve("activation", config.network.activation, "network.activation")
+        import torch
+
+        from condense import activations
+
+        activations.check(config.network.activation, getattr(torch, config.dtype))
 
 
 def _check_device(device: str) -> None:

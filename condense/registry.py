@@ -10,7 +10,7 @@ import traceback
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-__all__ = ["REGISTRY", "check", "nearest", "resolve"]
+__all__ = ["REGISTRY", "check", "located", "nearest", "resolve", "said"]
 
 _DATA = ("parabola", "two_ramps", "four_ramps", "sines_1d", "sines_3d", "sines_5d", "digits", "mnist")
 
@@ -90,8 +90,17 @@ def located(path: str, what: str) -> Any:
         return pkgutil.resolve_name(path)
     except (ImportError, AttributeError) as error:
         raise ValueError(f"{what}: {_absence(module, attribute)}") from error
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # scripts end themselves, some when they are imported
         raise ValueError(f"{what}: {_raised(error)}") from error
+
+
+def said(error: BaseException) -> str:
+    """Return what kind of error it is and the first line of what it says: torch goes on with frames of C++.
+
+    >>> said(KeyError("w"))
+    "KeyError: 'w'"
+    """
+    return f"{type(error).__name__}: {next(iter(str(error).splitlines()), '')}".rstrip(": ")
 
 
 def _absence(module: str, attribute: str) -> str:
@@ -103,12 +112,12 @@ def _absence(module: str, attribute: str) -> str:
             f"the module {module!r} cannot be imported ({error}); "
             "it must lie in the folder you start from or be installed"
         )
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         return _raised(error)
     return f"the module {module!r} has no {attribute!r}"
 
 
-def _raised(error: Exception) -> str:
+def _raised(error: BaseException) -> str:
     """Say what an import raised, and where."""
     if isinstance(error, SyntaxError):
         file, line, told = error.filename, error.lineno, error.msg

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,10 @@ import yaml
 
 from condense.registry import nearest
 
-__all__ = ["groups_given_values", "hints"]
+__all__ = ["groups_given_values", "hints", "long_numbers"]
+
+DIGITS = 308
+"""Of the largest number that floating point holds: Hydra does not survive one that has more."""
 
 
 def hints(arguments: Sequence[str], folders: Sequence[Path]) -> list[str]:
@@ -28,6 +32,13 @@ def groups_given_values(arguments: Sequence[str], folders: Sequence[Path]) -> li
         for key, value in groups
         if value.startswith("[") or not all(_is_name(choice) for choice in value.split(","))
     ]
+
+
+def long_numbers(arguments: Sequence[str]) -> list[str]:
+    """Return a line for every argument with a number that floating point cannot hold."""
+    found = [(each.partition("=")[0], re.search(rf"\d{{{DIGITS + 1},}}", each)) for each in arguments]
+    long = [(key, len(number[0])) for key, number in found if number]
+    return [f"{key} has a number of {digits} digits; allowed are at most {DIGITS}" for key, digits in long]
 
 
 def _is_group(key: str, folders: Sequence[Path]) -> bool:

@@ -378,7 +378,7 @@ def test_an_experiment_has_the_last_word_on_the_defaults(name, jobs, widths):
         (["network._target_=nomod.Net"], "network._target_ = 'nomod.Net': the module 'nomod' cannot be imported"),
         (["network.activation=mynet.nope"], "network.activation = 'mynet.nope': the module 'mynet' has no 'nope'"),
         (["network.name=mynet.Net"], "network.name = 'mynet.Net' is not known.*by network._target_=mymodule.Net"),
-        (["network._target_=mynet.Raises"], "network Raises: RuntimeError at its first forward pass: out of luck"),
+        (["network._target_=mynet.Raises"], "network Raises: forward at width 20 raised RuntimeError: out of luck"),
         (["network._target_=mynet.Net", "network.kwargs={hiden: 3}"], "network.kwargs = {'hiden': 3} do not fit mynet"),
         (["network.keep=0.9"], "network.keep = 0.9 is not allowed: 1 under flow=exponential.*take flow=adam"),
         (["network=residual"], "network.kwargs.inputs = 3, but the data have dimension 1: set network.kwargs.inputs=1"),

@@ -47,6 +47,7 @@ def names(folder):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (["flow.max_steps=" + "9" * 5000], "flow.max_steps has a number of 5000 digits; allowed are at most 308"),
         (["hydra/launcher=slurm"], "hydra/launcher=slurm has no effect without -m: add -m"),
         (["hydra/sweeper=boundary"], "hydra/sweeper=boundary has no effect without -m: add -m"),
         (["hydra.launcher.workers=2"], "hydra.launcher.workers=2 has no effect without -m: add -m"),

@@ -16,6 +16,7 @@ from condense.batched import Batched, shared
 from condense.data import Dataset
 from condense.networks.base import Gauge, LinearStage, Run, Stage, Theta, column, norms, torch_stream
 from condense.plane import Scales
+from condense.registry import said
 
 __all__ = ["Functional", "FunctionalStage", "UserNetwork", "check_scales", "draw", "name", "parameters"]
 
@@ -232,7 +233,7 @@ def draw(user: UserNetwork, run: Run, blocks: tuple[str, ...], dtype: torch.dtyp
     except (MemoryError, torch.cuda.OutOfMemoryError):
         raise
     except Exception as error:
-        told = f"init at width {run.neurons}, seed {run.seed} raised {type(error).__name__}: {error}"
+        told = f"init at width {run.neurons}, seed {run.seed} raised {said(error)}"
         raise ValueError(f"{name(user)}: {told}") from error
     if not isinstance(params, Mapping) or set(params) != set(blocks):
         got = list(params) if isinstance(params, Mapping) else type(params).__name__
@@ -242,6 +243,10 @@ def draw(user: UserNetwork, run: Run, blocks: tuple[str, ...], dtype: torch.dtyp
             raise ValueError(f"{name(user)}: init returned {type(x).__name__} for block {block!r}, allowed is a tensor")
         if not x.numel():
             raise ValueError(f"{name(user)}: init at width {run.neurons} returned no number for block {block!r}")
+        if x.is_complex():
+            raise ValueError(f"{name(user)}: init returned {x.dtype} for block {block!r}, allowed are real numbers")
+        if not x.isfinite().all():
+            raise ValueError(f"{name(user)}: init at width {run.neurons} drew NaN or infinity for block {block!r}")
     return {block: x.to(dtype=dtype, device=device) for block, x in params.items()}
 
 

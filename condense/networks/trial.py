@@ -12,6 +12,7 @@ from condense.data import Dataset
 from condense.networks.base import Run
 from condense.networks.functional import Functional, UserNetwork, check_scales, draw, name
 from condense.plane import Scales
+from condense.registry import said
 
 __all__ = ["try_out"]
 
@@ -22,7 +23,7 @@ Draw = Mapping[str, Tensor]
 
 
 def try_out(user: UserNetwork, data: Dataset, widths: Sequence[int], seeds: Sequence[int], **options: Any) -> None:
-    """Draw a network and let it make its first forward and backward pass, at the smallest width.
+    """Draw a network at every width, and at the smallest let it make its first forward and backward pass.
 
     Args:
         user: the network.
@@ -53,7 +54,7 @@ def try_out(user: UserNetwork, data: Dataset, widths: Sequence[int], seeds: Sequ
     except ValueError:
         raise
     except Exception as error:
-        raise ValueError(f"{name(user)}: {type(error).__name__} at its first forward pass: {error}") from error
+        raise ValueError(f"{name(user)}: forward at width {width} raised {said(error)}") from error
 
 
 def _run(width: int, seed: int) -> Run:
@@ -85,7 +86,11 @@ def _same(one: Tensor, two: Tensor) -> bool:
 
 def _check_forward(user: UserNetwork, drawn: Draw, x: Tensor) -> None:
     """Refuse outputs of another kind than one number an input, in the precision of the run, with a gradient."""
-    f = user.forward({block: values.clone().requires_grad_() for block, values in drawn.items()}, x)
+
+    def forward() -> Tensor:
+        return user.forward({block: values.clone().requires_grad_() for block, values in drawn.items()}, x)
+
+    f = forward()
     if not isinstance(f, Tensor):
         raise ValueError(f"{name(user)}: forward returned {type(f).__name__}, allowed is a tensor of torch")
     if f.shape != x.shape[:1]:
@@ -102,6 +107,11 @@ def _check_forward(user: UserNetwork, drawn: Draw, x: Tensor) -> None:
         raise ValueError(
             f"{name(user)}: the outputs of forward have no gradient, so nothing could be trained: leave out "
             ".detach(), .data, .numpy(), torch.no_grad() and rounding"
+        )
+    if not torch.allclose(f, forward(), equal_nan=True):
+        raise ValueError(
+            f"{name(user)}: forward returned other outputs when it was called a second time with the same parameters "
+            "and inputs: no run could be repeated. Leave out all that is random in it, and what it counts"
         )
 
 

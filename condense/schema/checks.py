@@ -59,12 +59,12 @@ def countable(key: str, value: int) -> int:
     return value
 
 
-def known(kind: str, name: str, own: str) -> None:
+def known(kind: str, name: str, own: str = "", key: str = "") -> None:
     """Refuse a name that is not in the registry; `own` says how something of the user's own comes in."""
     names = registry.REGISTRY[kind]
     if name not in names:
         guess = registry.nearest(name, names) or "."
-        raise ValueError(f"{kind}.name = {name!r} is not known{guess} Known: {', '.join(names)}{own}")
+        raise ValueError(f"{key or f'{kind}.name'} = {name!r} is not known{guess} Known: {', '.join(names)}{own}")
 
 
 def known_key(prefix: str, name: str, keys: Iterable[str]) -> None:

@@ -164,6 +164,8 @@ def test_every_known_name_can_be_resolved():
         ({"network": "torch.Net"}, "network._target_ = 'torch.Net': the module 'torch' has no 'Net'"),
         ({"activation": "torch.nothing"}, "network.activation = 'torch.nothing': the module 'torch' has no 'nothing'"),
         ({"flow": "adma"}, "flow = 'adma' is not known, did you mean 'adam'"),
+        ({"flow": "torch.optim"}, "flow = 'torch.optim' is not known. Known: "),
+        ({"gamma": b"1"}, "gamma = b'1' is not allowed"),
         ({"data": "parabla"}, "data.name = 'parabla' is not known, did you mean 'parabola'"),
         ({"device": "mps"}, "device = 'mps' is not allowed: cpu, cuda, cuda:0 and so on"),
         ({"device": "meta"}, "device = 'meta' is not allowed: cpu, cuda"),

@@ -1,10 +1,14 @@
 """What a user's network is refused for, before any run of it starts."""
 
+import re
+import sys
+
 import numpy as np
 import pytest
 import torch
 
 import condense
+from condense.schema import Measure
 
 
 class Net:
@@ -75,6 +79,24 @@ class Anything(Net):
         return 0.0
 
 
+class Counting(Net):
+    calls = 0
+
+    def forward(self, params, x):
+        self.calls += 1
+        return super().forward(params, x) * self.calls
+
+
+class NotFinite(Net):
+    def init(self, generator, m):
+        return {**super().init(generator, m), "w": torch.full((m, 1), torch.nan)}
+
+
+class Imaginary(Net):
+    def init(self, generator, m):
+        return {**super().init(generator, m), "a": torch.randn(m, generator=generator, dtype=torch.complex128)}
+
+
 @pytest.mark.parametrize(
     ("net", "message"),
     [
@@ -90,7 +112,10 @@ class Anything(Net):
         (Whole, "forward returned int32 for parameters and inputs in float64; compute in the precision given"),
         (Cut, "the outputs of forward have no gradient, so nothing could be trained: leave out .detach"),
         (Untracked, "the outputs of forward have no gradient"),
-        (ByNumpy, "network ByNumpy: RuntimeError at its first forward pass: Can't call numpy"),
+        (ByNumpy, "network ByNumpy: forward at width 10 raised RuntimeError: Can't call numpy"),
+        (Counting, "forward returned other outputs when it was called a second time with the same parameters"),
+        (NotFinite, "network NotFinite: init at width 10 drew NaN or infinity for block 'w'"),
+        (Imaginary, "network Imaginary: init returned torch.complex128 for block 'a', allowed are real numbers"),
         (Anything, "forward returned float, allowed is a tensor of torch"),
     ],
 )
@@ -102,3 +127,65 @@ def test_a_network_that_could_not_be_trained_or_repeated_is_refused(net, message
 def test_one_seed_may_draw_as_it_likes_and_a_dead_network_is_no_error():
     runs = condense.simulate(1.0, network=OneDraw(), widths=[10], seeds=[0])
     assert len(runs) == 1
+
+
+ACTIVATIONS = """
+import torch
+
+number = 3.0
+
+def normed(z):
+    return z / z.norm()
+
+def drawn(z):
+    return z * torch.rand_like(z)
+
+def single(z):
+    return z.float()
+
+def cut(z):
+    return z.detach()
+
+def shorter(z):
+    return z[..., :1]
+
+def raising(z):
+    raise KeyError("z")
+
+def fine(z):
+    return torch.sin(z)
+"""
+
+
+@pytest.fixture
+def own_activations(tmp_path, monkeypatch):
+    (tmp_path / "own_activations.py").write_text(ACTIVATIONS)
+    monkeypatch.syspath_prepend(tmp_path)
+    yield
+    sys.modules.pop("own_activations", None)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("number", "raised TypeError: 'float' object is not callable"),
+        ("normed", "is not elementwise: each number must be a function of the one at its place, the same each time"),
+        ("drawn", "is not elementwise"),
+        ("shorter", "is not elementwise"),
+        ("single", "returned torch.float32 for torch.float64: leave out .float()"),
+        ("cut", "has no gradient: leave out .detach()"),
+        ("raising", "raised KeyError: 'z' for a tensor of torch.float64"),
+    ],
+)
+def test_an_activation_that_is_none_is_refused(own_activations, name, message):
+    with pytest.raises(ValueError, match=f"network.activation = 'own_activations.{name}' " + re.escape(message)):
+        condense.simulate(1.0, activation=f"own_activations.{name}", widths=[10], seeds=[0])
+
+
+def test_an_activation_of_ones_own_trains(own_activations):
+    assert len(condense.simulate(1.0, activation="own_activations.fine", widths=[10], seeds=[0])) == 1
+
+
+def test_an_observable_that_is_no_function_is_refused(own_activations):
+    with pytest.raises(ValueError, match="measure.observables = 'own_activations.number' is not a function"):
+        condense.simulate(1.0, measure=Measure(observables=["own_activations.number"]), widths=[10], seeds=[0])
