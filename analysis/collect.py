@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
+from analysis.names import plain_name
 from condense import records
 from condense.loading import files_below, readable
 
@@ -53,13 +55,25 @@ def collect(folder: Path | str) -> Collection:
     except records.RecordsError as error:
         what, *complaints = str(error).splitlines()
         raise SweepError("\n".join([f"{what}; {_ADVICE}", *complaints])) from error
-    runs = pd.concat(records.frames(tables.values()), ignore_index=True)
+    runs, renamed = _plainly_named(pd.concat(records.frames(tables.values()), ignore_index=True))
     rounded = _rounded(runs)
     alike = len(runs[POINT].drop_duplicates()) - len(rounded[POINT].drop_duplicates())
     runs, notes = _unique(rounded)
+    if runs.empty:
+        raise SweepError("\n".join([f"{folder}: no record in it can be used; {_ADVICE}", *notes, *skipped]))
     if alike:
         notes.append(f"{alike} places are less than 1e-9 away from another and are taken for it")
-    return Collection(runs, tuple(skipped), tuple(notes), tuple(file.parent for file in files))
+    return Collection(runs, tuple(skipped), (*renamed, *notes), tuple(file.parent for file in files))
+
+
+def _plainly_named(runs: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+    """Rename blocks whose names cannot be part of those of files and formulas."""
+    odd = {block: plain for block in records.relative_changes(runs.columns) if (plain := plain_name(block)) != block}
+    columns = {f"rd_{block}{end}": f"rd_{plain}{end}" for block, plain in odd.items() for end in ("", "_sup")}
+    notes = [
+        f"the block {block!r} is called {plain} here, its name cannot be part of files'" for block, plain in odd.items()
+    ]
+    return runs.rename(columns=columns), notes
 
 
 def _rounded(runs: pd.DataFrame) -> pd.DataFrame:
@@ -74,7 +88,9 @@ def _unique(runs: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     if again.any():
         notes.append(f"{again.sum()} runs are there more than once (same key); the last of each is used")
     runs = runs[~again]
-    nowhere = runs[["gamma", "gamma_prime"]].isna().any(axis=1)
-    if nowhere.any():
-        notes.append(f"{nowhere.sum()} rows have no place on the plane (gamma, gamma_prime) and are left out")
-    return runs[~nowhere].reset_index(drop=True), notes
+    place = runs["gamma"].abs().lt(np.inf) & runs["gamma_prime"].abs().lt(np.inf)
+    there = place & runs["width"].between(0, np.inf, inclusive="neither")
+    if not there.all():
+        told = "have no place on the plane (gamma, gamma_prime) or no width, a number above 0, and are left out"
+        notes.append(f"{(~there).sum()} rows {told}")
+    return runs[there].reset_index(drop=True), notes

@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from analysis.exponents import blocks
 from analysis.infinite import Infinite
 from analysis.pipeline import Analysis
 
@@ -52,6 +53,8 @@ def _exponent_gaps(runs: pd.DataFrame, exponents: pd.DataFrame, slope: str) -> l
             "no run converged: no exponent; see the status of the runs above "
             "(max_steps is meant where flow.stop is 0; what was seen on the way is drawn)"
         ]
+    if not blocks(runs):
+        return ["no exponent: relative changes were not measured; add relative_change to measure.observables"]
     if len(runs["width"].unique()) == 1:
         return ["one width: no exponent; add widths, e.g. widths=[500,1000,2000]"]
     return [f"no exponent at {_places(without)}: no seed there has two converged widths"]

@@ -87,7 +87,9 @@ def infinite_width(virtual: pd.DataFrame, interval: Interval) -> Infinite:
 def _exponents(runs: pd.DataFrame, compared: pd.DataFrame, interval: Interval, block: str) -> pd.DataFrame:
     """Return the table of `infinite.csv`; a point without a slope has a row too."""
     points = runs.groupby(POINT).size().index
-    known = {name: ladder.limit(ladder.rung_slopes(runs, name), interval).reindex(points) for name in blocks(runs)}
+    known = {
+        name: ladder.limit(ladder.rung_slopes(runs, name), interval).reindex(points) for name in blocks(runs) or [block]
+    }
     slopes = [named(table, name) for name, table in known.items()]
     found = known[block][["width_low", "width_high", "rungs", "change", "reach", "seeds", "method", "reason"]]
     tested = failing(compared).reindex(points)

@@ -30,9 +30,13 @@ _DPI = 200
 _ANIMATED = "orientation.gif"
 _INFINITE = ("infinite", "zero_line", "collapse")
 
+_own_look = mpl.rc_context({"text.usetex": False, "svg.hashsalt": "condense"})
+"""Formulas are of mathtext, whatever a matplotlibrc says, and the same runs give the same bytes."""
+
 Draw = Callable[[Axes], Axes]
 
 
+@_own_look
 def write(analysis: Analysis, folder: Path) -> list[Path]:
     """Write tables as CSV and figures as PNG and SVG, and return the files.
 
@@ -43,6 +47,7 @@ def write(analysis: Analysis, folder: Path) -> list[Path]:
     return [*_tables(analysis, folder), *_figures(analysis, folder)]
 
 
+@_own_look
 def write_compared(found: Mapping[str, Analysis], folder: Path) -> list[Path]:
     """Write the figures that compare the settings of a sweep, and return the files; none of a single setting."""
     if len(found) < 2:
@@ -108,7 +113,7 @@ def _figure(draw: Draw | None, folder: Path, name: str) -> list[Path]:
         return []
     figure.set_layout_engine(None)  # saving would draw everything once more for it
     for path in paths:
-        _save(figure, path)
+        figure.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else None)
     return paths
 
 
@@ -152,9 +157,3 @@ def _phase(analysis: Analysis, block: str) -> Draw:
         return figures.phase_diagram(analysis.exponents, boundary, block, ax)
 
     return draw
-
-
-def _save(figure: Figure, path: Path) -> None:
-    """Save a figure so that the same runs give the same bytes."""
-    with mpl.rc_context({"svg.hashsalt": "condense"}):
-        figure.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else None)

@@ -60,7 +60,7 @@ class Analysis:
 
     @property
     def block(self) -> str:
-        """The block of parameters whose exponent decides the regime: w, or theta without a w."""
+        """The block of parameters whose exponent decides the regime, see `analysis.regimes.order_parameter`."""
         return order_parameter(blocks(self.runs))
 
     @functools.cached_property

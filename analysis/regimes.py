@@ -16,8 +16,17 @@ REGIMES = ("linear", "critical", "condensed", "undetermined")
 
 
 def order_parameter(blocks: Iterable[str]) -> str:
-    """Return the block whose exponent decides the regime: w, or theta where a network has no w."""
-    return "w" if "w" in blocks else "theta"
+    """Return the block whose exponent decides the regime: w, else the first that a network lists but for a.
+
+    `blocks` is a list as `analysis.exponents.blocks` returns, theta in it stands for all of them. It is a if a network
+    has nothing else, and w if there is none at all.
+
+    >>> order_parameter(["w", "a", "theta"]), order_parameter(["a", "theta", "w1", "w2"]), order_parameter([])
+    ('w', 'w1', 'w')
+    """
+    blocks = list(blocks)
+    own = [block for block in blocks if block not in ("a", "theta")]
+    return "w" if "w" in own else [*own, *blocks, "w"][0]
 
 
 def measured(low: pd.Series[float], high: pd.Series[float]) -> pd.Series[str]:
@@ -30,5 +39,5 @@ def measured(low: pd.Series[float], high: pd.Series[float]) -> pd.Series[str]:
 
 
 def predicted(points: pd.Index[Any], block: str) -> list[str]:
-    """Return the regime of the infinite-width theory at each (initialisation, gamma, gamma')."""
+    """Return the regime of the infinite-width theory at each (initialisation, gamma, gamma'), "" without a theory."""
     return [plane.regime(gamma, gamma_prime, block) for _, gamma, gamma_prime in points]

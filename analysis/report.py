@@ -93,11 +93,13 @@ def _regimes(analysis: Analysis) -> list[RenderableType]:
 
 
 def _regime_table(exponents: pd.DataFrame, title: str) -> Table:
+    theories = list(REGIMES[:3]) if exponents["regime_predicted"].ne("").any() else [""]
     table = Table(title=title, box=box.SIMPLE, title_justify="left")
-    for column in ("measured", *(f"theory: {name}" for name in REGIMES[:3])):
-        table.add_column(column, justify="left" if column == "measured" else "right")
+    table.add_column("measured", justify="left")
+    for theory in theories:
+        table.add_column(f"theory: {theory}" if theory else "points", justify="right")
     counts = pd.crosstab(exponents["regime"], exponents["regime_predicted"])
-    counts = counts.reindex(index=list(REGIMES), columns=list(REGIMES[:3]), fill_value=0)
+    counts = counts.reindex(index=list(REGIMES), columns=theories, fill_value=0)
     for regime, row in counts.iterrows():
         if row.any():
             table.add_row(str(regime), *(str(count) for count in row))
@@ -108,6 +110,8 @@ def _agreement(exponents: pd.DataFrame, critical: str) -> list[str]:
     determined = exponents[exponents["regime"] != "undetermined"]
     if determined.empty:
         return []
+    if determined["regime_predicted"].eq("").all():
+        return [critical]
     pair = determined[["regime", "regime_predicted"]]
     same = pair["regime"] == pair["regime_predicted"]
     opposite = pair.isin(["linear", "condensed"]).all(axis=1) & ~same
@@ -126,7 +130,8 @@ def _boundary(analysis: Analysis) -> Table:
         table.add_column(column, justify="right")
     for _, row in rows.iterrows():
         zeros = [text for rule in ("gamma_local", "gamma_regression") for text in _zero(row, rule)]
-        table.add_row(f"{row['gamma_prime']:g}", *zeros, f"{row['gamma_theory']:g}", _seeds(row))
+        theory = "-" if pd.isna(row["gamma_theory"]) else f"{row['gamma_theory']:g}"
+        table.add_row(f"{row['gamma_prime']:g}", *zeros, theory, _seeds(row))
     return table
 
 

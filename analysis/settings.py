@@ -6,6 +6,8 @@ import re
 
 import pandas as pd
 
+from analysis.names import plain_name
+
 __all__ = ["by_setting"]
 
 _TELLING = ["network", "activation", "keep", "data", "flow", "antisymmetric", "rtol", "dtype"]
@@ -24,7 +26,7 @@ def by_setting(runs: pd.DataFrame) -> dict[str, pd.DataFrame]:
     labels = {name: _label(rows, differing) for name, rows in groups.items()}
     telling = [label for label in labels.values() if label]
     if len(set(telling)) < len(groups):
-        labels = {name: f"setting={name or 'none'}" for name in groups}
+        labels = {name: plain_name(f"setting={name or 'none'}") for name in groups}
     return {labels[name]: rows.reset_index(drop=True) for name, rows in groups.items()}
 
 
@@ -36,4 +38,4 @@ def _filled(setting: pd.Series[str]) -> pd.Series[str]:
 
 def _label(rows: pd.DataFrame, names: list[str]) -> str:
     parts = [f"{name}={'+'.join(str(value) for value in rows[name].unique())}" for name in names]
-    return re.sub(r"[^\w=.,+-]", "_", ",".join(parts))
+    return plain_name(re.sub(r"[^\w=.,+-]", "_", ",".join(parts))) if parts else ""

@@ -17,6 +17,7 @@ from analysis import figures
 from analysis.collect import POINT
 from analysis.figures.cosines import cosine_bar
 from analysis.figures.panels import panels, share_legend
+from analysis.names import plain_name
 from analysis.reductions import widest
 from analysis.snapshots import MANY, SnapshotError, evenly, field, gathered, layers, neurons, output
 
@@ -86,7 +87,9 @@ def cosine_matrices(ax: Axes, last: pd.DataFrame) -> Axes:
     deep = len({name for _, name, _ in shown}) > 1
     for here, (row, name, table) in zip(grid, shown, strict=True):
         title = figures.cosine_matrix(table, here, bar=False).get_title()
-        here.set_title(f"{row.get('label', _place(row))}{f', layer {name}' if deep else ''}\n{title}", fontsize=9.5)
+        here.set_title(
+            f"{row.get('label', _place(row))}{f', layer {plain_name(name)}' if deep else ''}\n{title}", fontsize=9.5
+        )
     cosine_bar(grid[0], grid)
     rows = last[last["key"].isin([row["key"] for row, _, _ in shown])]
     where = f"; at {_places(rows)}" if "label" in rows else ""

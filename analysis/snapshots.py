@@ -226,7 +226,9 @@ def _matrices(held: Mapping[str, Any]) -> dict[str, Values]:
 
 def _moment(path: Path, known: set[str]) -> dict[str, Any]:
     held = _load(path, ("key", *MOMENT), whole=True)
-    moment = {name: held[name].item() for name in ("key", *MOMENT)}
+    if any(value.size != 1 for value in held.values()):
+        raise SnapshotError(f"{path}: not a snapshot of condense, one of {', '.join(held)} is not a single value")
+    moment = {name: value.item() for name, value in held.items()}
     if moment["key"] not in known:
         raise SnapshotError(f"{path}: no record has its run ({moment['key']}); perhaps the run has not ended")
     return moment
@@ -246,5 +248,7 @@ def _load(path: Path | str, names: Iterable[str] = (), whole: bool = False) -> d
             return {name: arrays[name] for name in names or arrays.files}
     except FileNotFoundError as error:
         raise SnapshotError(f"{path}: no such snapshot") from error
-    except (OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+    except SnapshotError:
+        raise
+    except (OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error) as error:
         raise SnapshotError(f"{path}: not a readable snapshot, half-written perhaps ({error})") from error

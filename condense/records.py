@@ -9,6 +9,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import groupby
+from numbers import Number
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -125,6 +126,15 @@ _MISSING: Mapping[str, object] = {
     "object": None,
 }
 
+_ARROW: Mapping[str, pa.DataType] = {
+    "str": pa.string(),
+    "float64": pa.float64(),
+    "Int64": pa.int64(),
+    "boolean": pa.bool_(),
+    "int64": pa.int64(),
+    "bool": pa.bool_(),
+}
+
 
 class RecordsError(ValueError):
     """A records file that cannot be used: missing, empty, half-written or without the columns of a record."""
@@ -136,7 +146,8 @@ def relative_changes(columns: pd.Index | list[str]) -> list[str]:
     >>> relative_changes(["rd_w", "rd_w_sup", "seed", "rd_theta"])
     ['w', 'theta']
     """
-    return [name[3:] for name in columns if name.startswith("rd_") and not name.endswith("_sup")]
+    beside = {f"{name}_sup" for name in columns}
+    return [name[3:] for name in columns if name.startswith("rd_") and name not in beside]
 
 
 def frame(rows: list[dict[str, object]]) -> pd.DataFrame:
@@ -144,7 +155,7 @@ def frame(rows: list[dict[str, object]]) -> pd.DataFrame:
     import pandas as pd
 
     extra = dict.fromkeys(name for row in rows for name in row if name not in COLUMNS)
-    kinds: dict[str, Any] = {**COLUMNS, **{name: "object" if name == CURVE else "float64" for name in extra}}
+    kinds: dict[str, Any] = {**COLUMNS, **{name: _extra_kind(name, rows) for name in extra}}
     return pd.DataFrame(
         {
             name: pd.Series(
@@ -153,6 +164,11 @@ def frame(rows: list[dict[str, object]]) -> pd.DataFrame:
             for name, dtype in kinds.items()
         }
     )
+
+
+def _extra_kind(name: str, rows: list[dict[str, object]]) -> str:
+    numbers = name != CURVE and all(isinstance(row.get(name), Number | None) for row in rows)
+    return "float64" if numbers else "object"
 
 
 def _present(value: object, dtype: str) -> object:
@@ -279,4 +295,29 @@ def load(path: Path) -> pa.Table:
     absent = [name for name in NEEDED if name not in table.column_names]
     if absent:
         raise RecordsError(f"{path}: not a records file of condense, it has no column {', '.join(absent)}")
-    return table
+    return _as_recorded(table, path)
+
+
+def _as_recorded(table: pa.Table, path: Path) -> pa.Table:
+    """Return a table whose columns are of the kinds of a record, which those of an edited file may not be."""
+    columns = dict(zip(table.column_names, table.columns, strict=True))
+    checked = {name: _checked(column, name, path) for name, column in columns.items()}
+    if all(checked[name] is column for name, column in columns.items()):
+        return table
+    return arrow(pa.table(checked).to_pylist())
+
+
+def _checked(column: pa.ChunkedArray, name: str, path: Path) -> pa.ChunkedArray:
+    kind = COLUMNS.get(name) or ("float64" if name.startswith("rd_") else "")
+    holds = f"{path}: the column {name} holds {column.type}, allowed is"
+    if kind and column.type != _ARROW[kind]:
+        try:
+            column = column.cast(_ARROW[kind])
+        except pa.ArrowException as error:
+            raise RecordsError(f"{holds} {_ARROW[kind]} ({error})") from error
+    if name == CURVE and not (pa.types.is_list(column.type) or column.null_count == len(column)):
+        raise RecordsError(f"{holds} a list of moments; leave the column out, or restore the file")
+    if column.null_count and kind in ("int64", "bool"):
+        row = column.is_null().to_pylist().index(True)
+        raise RecordsError(f"{path}: the column {name} has no value in row {row}, counted from 0")
+    return column.fill_null("") if column.null_count and kind == "str" else column

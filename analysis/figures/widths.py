@@ -24,6 +24,8 @@ __all__ = ["chosen_points", "relative_change", "relative_change_map"]
 
 def chosen_points(exponents: pd.DataFrame, block: str = "w", most: int = 7) -> pd.DataFrame:
     """Return some points with an exponent, by gamma: of the row nearest to gamma' = 0 if there are two."""
+    if f"S_{block}" not in exponents:
+        return exponents.iloc[:0]
     known = exponents.dropna(subset=f"S_{block}").sort_values(["gamma", "gamma_prime"])
     distance = known["gamma_prime"].abs()
     row = known[distance == distance.min()]
@@ -48,7 +50,8 @@ def relative_change(runs: pd.DataFrame, exponents: pd.DataFrame, block: str = "w
     shades = colormaps["cividis"](np.linspace(0, 0.9, len(points)))
     for colour, (_, point) in zip(shades, points.iterrows(), strict=True):
         _draw_point(ax, _statistics(runs, point, block), point, block, colour)
-    ax.plot([], [], "--", color="0.3", lw=1, label="slope of the theory, two-layer ReLU")
+    if f"S_{block}_predicted" in points:
+        ax.plot([], [], "--", color="0.3", lw=1, label="slope of the theory, two-layer ReLU")
     rd = symbol(r"\mathrm{RD}", block)
     _log_axes(ax, np.unique(runs["width"]))
     ax.set(xlabel="width $m$", ylabel=f"${rd}$")

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from condense.batched import Batched, shared
+from condense.blocks import check_block
 from condense.data import Dataset
 from condense.networks.base import Gauge, LinearStage, Run, Stage, Theta, column, norms, torch_stream
 from condense.plane import Scales
@@ -217,8 +218,8 @@ def check_scales(user: UserNetwork) -> tuple[str, ...]:
             f"{name(user)}: scales = {scales!r} is not a mapping from block to its powers (of kappa, of kappa'), "
             "such as {'w': (0.5, -0.5), 'a': (0.5, 0.5)}"
         )
-    if "theta" in scales:
-        raise ValueError(f"{name(user)}: a block is named 'theta', which stands for all of them; name it otherwise")
+    for block in scales:
+        check_block(block, name(user))
     return tuple(scales)
 
 

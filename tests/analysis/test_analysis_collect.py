@@ -1,10 +1,15 @@
 from __future__ import annotations
 
+import re
+
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from synthetic_sweep import failed, power_law_rows
 
 from analysis.collect import SweepError, collect
+from analysis.names import plain_name
 from condense import records
 
 
@@ -89,10 +94,74 @@ def test_rows_without_a_key_are_no_duplicates_of_each_other(tmp_path):
 
 def test_rows_without_a_place_are_left_out_and_counted(tmp_path):
     rows = power_law_rows(1.0, 0.0) + failed(power_law_rows(float("nan"), 0.0, slope=0.0, key="", seeds=1))
+    rows += power_law_rows(float("inf"), 0.0, slope=0.0, seeds=1, widths=(1.0,))
+    rows += [{**row, "width": width} for row, width in zip(power_law_rows(1.0, 0.2), (0.0, -1.0), strict=False)]
     records.write(records.frame(rows), tmp_path / records.FILE)
     collection = collect(tmp_path)
     assert len(collection.runs) == 12
-    assert collection.notes == ("4 rows have no place on the plane (gamma, gamma_prime) and are left out",)
+    told = "have no place on the plane (gamma, gamma_prime) or no width, a number above 0, and are left out"
+    assert collection.notes == (f"7 rows {told}",)
+
+
+def test_a_sweep_without_a_row_that_can_be_used_is_an_error_that_says_why(tmp_path):
+    nowhere = records.frame(power_law_rows(1.0, 0.0)).assign(gamma=float("nan"))
+    records.write(nowhere, tmp_path / records.FILE)
+    with pytest.raises(SweepError, match=r"no record in it can be used(.|\n)*12 rows have no place on the plane"):
+        collect(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("edited", "message"),
+    [
+        ({"gamma": "abc"}, "the column gamma holds large_string, allowed is double (Failed to parse string: 'abc'"),
+        ({"rd_u": "abc"}, "the column rd_u holds large_string, allowed is double (Failed to parse string: 'abc'"),
+        ({"converged": [None, *[True] * 11]}, "the column converged has no value in row 0, counted from 0"),
+        ({"curve": "[]"}, "the column curve holds large_string, allowed is a list of moments; leave the column out"),
+        ({"seed": [0.0, float("nan"), *[1.0] * 10]}, "the column seed has no value in row 1, counted from 0"),
+    ],
+    ids=["text for a place", "text for a block", "no word on the end", "curves out of a CSV", "no seed"],
+)
+def test_a_file_that_was_edited_to_something_else_is_skipped_and_named(sweep, edited, message):
+    folder = sweep((1.0, 0.0), (1.1, 0.0))
+    path = folder / "gamma=1.0,gamma_prime=0.0" / records.FILE
+    records.write(records.read(path).assign(**edited), path)
+    collection = collect(folder)
+    assert len(collection.runs) == 12
+    [skipped] = collection.skipped
+    assert skipped.startswith(f"{path}: {message}")
+
+
+def test_numbers_as_text_and_texts_that_are_missing_are_read(sweep):
+    folder = sweep((1.0, 0.0))
+    path = folder / "gamma=1.0,gamma_prime=0.0" / records.FILE
+    told = records.read(path)
+    edited = told.assign(gamma=told["gamma"].astype(str), initialisation=told["initialisation"].astype("category"))
+    records.write(edited.assign(status=[None, *["converged"] * 11], note="by hand").drop(columns="host"), path)
+    runs = collect(folder).runs
+    assert runs["note"].tolist() == ["by hand"] * 12
+    assert runs["clusters"].dtype == "Int64"
+    assert runs["gamma"].tolist() == [1.0] * 12
+    assert runs["initialisation"].tolist() == ["plane"] * 12
+    assert runs["status"].tolist() == ["", *["converged"] * 11]
+
+
+def test_blocks_that_no_file_can_be_named_after_have_another_name_and_it_is_said(tmp_path):
+    rows = [{**row, "rd_w/x y": 1.0, "rd_w/x y_sup": 2.0, "rd_rd_sup": 3.0} for row in power_law_rows(1.0, 0.0)]
+    records.write(records.frame(rows), tmp_path / records.FILE)
+    collection = collect(tmp_path)
+    plain = plain_name("w/x y")
+    assert collection.notes == (f"the block 'w/x y' is called {plain} here, its name cannot be part of files'",)
+    assert (collection.runs[f"rd_{plain}_sup"] == 2.0).all()
+    assert records.relative_changes(collection.runs.columns) == ["w", "a", "theta", plain, "rd_sup"]
+
+
+@settings(max_examples=50)
+@given(st.text(), st.text())
+def test_plain_names_are_names_of_files_and_differ_where_texts_do(one, other):
+    names = plain_name(one), plain_name(other)
+    assert all(re.fullmatch(r"[\w=.,+-]+", name) and name[0] not in "_." for name in names)
+    assert all(len(name.encode()) < 200 and plain_name(name) == name for name in names)
+    assert (names[0] == names[1]) == (one == other)
 
 
 def test_places_that_differ_by_rounding_are_one(tmp_path):

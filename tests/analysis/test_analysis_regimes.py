@@ -20,4 +20,6 @@ def test_the_theory_decides_by_the_place():
 
 def test_theta_stands_in_for_w():
     assert order_parameter(["a", "w", "theta"]) == "w"
-    assert order_parameter(["hidden", "theta"]) == "theta"
+    assert order_parameter(["a", "theta", "fc1.weight", "fc2.weight"]) == "fc1.weight"
+    assert order_parameter(["a", "theta"]) == "a"
+    assert order_parameter([]) == "w"

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import re
+
 import pandas as pd
+import pytest
 
 from analysis.settings import by_setting
 
@@ -32,3 +35,13 @@ def test_settings_that_differ_in_nothing_shown_are_labelled_by_their_hash(runs):
 def test_rows_of_a_job_that_raised_early_belong_to_the_only_setting(runs):
     table = pd.concat([runs((1.0, 0.0)), runs((1.1, 0.0), setting="")])
     assert list(by_setting(table)) == [""]
+
+
+@pytest.mark.parametrize("setting", ["../../x", "/x", "x" * 300])
+def test_no_label_leads_out_of_a_folder_or_is_too_long_for_one(runs, setting):
+    table = pd.concat([runs((1.0, 0.0)), runs((1.0, 0.0), setting=setting)])
+    label = list(by_setting(table))[1]
+    assert re.fullmatch(r"setting=[\w=.]+", label)
+    assert len(label) < 100
+    long = pd.concat([runs((1.0, 0.0)), runs((1.0, 0.0), setting="two", activation=setting)])
+    assert re.fullmatch(r"activation=[\w=.]+", list(by_setting(long))[1])

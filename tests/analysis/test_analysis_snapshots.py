@@ -57,15 +57,20 @@ def test_damaged_foreign_and_lost_files_are_skipped_and_named(job):
     place = content.index(b"w.npy") + 200
     (folder / "body.npz").write_bytes(content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :])
     np.savez(folder / "foreign.npz", weights=np.ones(3))
+    several = dict.fromkeys(("key", "step", "time", "mse", "final", "copies"), np.ones(2))
+    np.savez(folder / "several.npz", **several)
+    np.savez(folder / "pickled.npz", **{**several, "key": np.array([{}])})
     write_snapshot(job, "unknown", 7, **PLAIN)
     collection = collect(job.parent)
     found, skipped = located(collection.runs, collection.folders)
     assert found["path"].tolist() == [whole]
-    body, empty, foreign, half, lost = sorted(skipped)
+    body, empty, foreign, half, pickled, separate, lost = sorted(skipped)
     assert "body.npz: not a readable snapshot, w.npy in it is damaged" in body
     assert "empty.npz: not a readable snapshot, half-written perhaps" in empty
     assert "foreign.npz: not a snapshot of condense, it has no key, step, time, mse, final, copies" in foreign
     assert "half.npz: not a readable snapshot, half-written perhaps" in half
+    assert "pickled.npz: not a readable snapshot, half-written perhaps (Object arrays cannot be loaded" in pickled
+    assert "several.npz: not a snapshot of condense, one of key, step, time, mse, final is not a single" in separate
     assert "no record has its run (unknown); perhaps the run has not ended" in lost
     with pytest.warns(UserWarning, match="snapshots") as told:
         assert len(snapshots(job.parent)) == 1

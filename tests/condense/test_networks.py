@@ -215,6 +215,19 @@ class Broken(TwoLayerByForward):
             Broken(init=lambda g, m: {"w": torch.ones(3)}),
             "init returned \\['w'\\], but scales names the blocks \\['w', 'a'\\]",
         ),
+        (Broken(scales={"theta": (0.5, 0.5)}), "a block is named 'theta', which stands for all of them"),
+        (
+            Broken(scales={"w/x y": (0.5, 0.5)}),
+            "a block is named 'w/x y', which cannot be part of the names of columns and files: allowed are letters, "
+            "digits, '_', '.' and '-', a letter or a digit first, 100 bytes at most; name it otherwise",
+        ),
+        (Broken(scales={0: (0.5, 0.5)}), "a block is named 0, which cannot be part of the names"),
+        (Broken(scales={"w": (0.5, -0.5), "γ" * 51: (0.5, 0.5)}), "which cannot be part of the names"),
+        (
+            Broken(scales={"rd_sup": (0.5, 0.5)}),
+            "a block is named 'rd_sup', which ends like the columns beside those of a block \\(_sup, _low, _high",
+        ),
+        (Broken(scales={"f": (0.5, 0.5)}), "a block is named 'f', which a snapshot has for something else"),
         (Broken(forward=lambda p, x: p["w"].sum()), "forward returned shape \\(\\) for 4 inputs; allowed is \\(4,\\)"),
     ],
 )

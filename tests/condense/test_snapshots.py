@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 import condense
 from condense import pack, records, schema, training
 from condense.batches import Wanted, batches
+from condense.blocks import TAKEN
 from condense.pack import Pack
 from condense.problem import Problem
 from condense.training import Trainer
@@ -61,6 +62,7 @@ def test_weights_give_the_outputs_of_the_record(tmp_path):
     [run] = condense.simulate(1.2, 0.1, widths=[50], seeds=[3], snapshots=LOOKS, folder=tmp_path).itertuples()
     for path in tmp_path.rglob("*.npz"):
         found = arrays(path)
+        assert sorted({*found} - {"w", "a"}) == sorted(TAKEN)  # no block has the name of something else
         w, a, kappa = found["w"], found["a"], found["kappa"]
         data = np.column_stack([found["data_x"], np.ones(4)])
         f = kappa * a @ np.maximum(w @ data.T, 0)

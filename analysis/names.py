@@ -1,0 +1,25 @@
+"""Names that are read from files and become parts of other names."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+
+__all__ = ["plain_name"]
+
+_FORM = re.compile(r"[^\W_][\w=.,+-]*")
+
+LONGEST = 100
+"""Bytes that are kept as they are: a file's name has 255."""
+
+
+def plain_name(text: str) -> str:
+    """Return a text as it can be part of a file's name and of a formula: itself, or what is plain of it and a hash.
+
+    >>> plain_name("activation=tanh"), plain_name("../../x")
+    ('activation=tanh', 'x_9cdf6a50')
+    """
+    if _FORM.fullmatch(text) and len(text.encode()) <= LONGEST:
+        return text
+    kept = re.sub(r"[^\w=.,+-]", "_", text).lstrip("_=.,+-")[:24]
+    return "_".join([*filter(None, [kept]), hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:8]])
