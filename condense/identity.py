@@ -19,7 +19,8 @@ from condense.data import Dataset
 
 __all__ = ["PLACE", "Sample", "delta", "flat", "key", "science", "setting", "without_place"]
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+"""Of the integrator: runs of another follow their neurons otherwise, and are not mixed with those of this one."""
 
 PLACE = {"gamma", "gamma_prime", "name", "alpha", "beta1", "beta2"}
 """What of init says where on the plane a run lies."""

@@ -15,7 +15,7 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -32,7 +32,17 @@ LEAKS = {"relu": 0.0, "leaky_relu": 0.01}
 """The activations that kernels are made for, s(z) = max(z, leak z)."""
 
 POINTS, PRODUCT = 8, 36
-"""Beyond so many points, or points x dimensions, the registers run over and BLAS is faster."""
+"""Beyond so many points, or points x dimensions, the registers run over and BLAS is faster.
+
+Up to so many points neurons are followed through their kinks, `condense.networks.kinks`; with more, each matters less.
+"""
+
+EXACT, PIECES = 4, 8
+"""A neuron is followed to its next kink for so many pieces of a step; what is left of the step then is cut evenly, into
+so many pieces in all, since a neuron that is pushed onto a kink from both sides comes no further."""
+
+OVERSHOOT = 1e-9
+"""A piece ends beyond its kink by this share of the step, much more than rounding can take back."""
 
 
 def unrollable(n: int, r: int) -> bool:
@@ -50,6 +60,7 @@ class Kernels:
 
     Both take tasks first to last, a task being a chunk of the neurons of a copy of a run, and for every task leave the
     sums over its neurons in a row of `sums`: f_i = sum a h_i, then for i >= j the products sum h_i h_j and sum g_i g_j.
+    Neurons that cross a kink are followed through it, as `condense.networks.kinks.follow` does.
     Arguments: first, last, parts (tasks a run); inputs (n, r); the draw w (S, r, m) and a (S, m); for each run its
     draw, its place and its slot; the displacement of w (2, places, r, copies m) and of a (2, places, copies m), a
     run's in its slot; and for pullbacks F v the factors of g x and of h, each (R, n).
@@ -107,15 +118,47 @@ def _folder() -> Path:
 def _source(n: int, r: int, leak: float) -> str:
     """Return the source of both kernels."""
     writer = _Writer(n, r, leak)
-    return "\n".join([HEAD, *writer.kernel("predict", "p"), *writer.kernel("correct", "puv"), ""])
+    head = HEAD.format(n=n, r=r, leak=leak, exact=EXACT, pieces=PIECES, overshoot=OVERSHOOT)
+    return "\n".join([head, *writer.kernel("predict", "p"), *writer.kernel("correct", "puv"), ""])
 
 
 HEAD = '''\
 """Written by condense.unrolled."""
 
+import numpy as np
 from numba import njit
 
-options = {"nogil": True, "cache": True, "error_model": "numpy", "fastmath": {"contract", "reassoc", "nsz"}}'''
+options = {{"nogil": True, "cache": True, "error_model": "numpy", "fastmath": {{"contract", "reassoc", "nsz"}}}}
+
+
+@njit(**options)
+def follow(x, w, a, for_w, for_a, z, velocity, moved):
+    moved[:] = 0.0
+    left = 1.0
+    for piece in range({pieces}):
+        velocity[:] = 0.0
+        there = a + moved[{r}]
+        for i in range({n}):
+            z[i] = 0.0
+            for q in range({r}):
+                z[i] += x[i, q] * (w[q] + moved[q])
+            slope = 1.0 if z[i] > 0.0 else {leak}
+            velocity[{r}] -= for_a[i] * slope * z[i]
+            for q in range({r}):
+                velocity[q] -= for_w[i] * slope * there * x[i, q]
+        time = left
+        for i in range({n}):
+            approach = 0.0
+            for q in range({r}):
+                approach += x[i, q] * velocity[q]
+            if approach < 0.0 if z[i] > 0.0 else approach > 0.0:
+                time = min(time, {overshoot} - z[i] / approach)
+        if piece >= {exact}:
+            time = max(time, left / ({pieces} - piece))
+        moved += time * velocity
+        left -= time
+        if not left > 0.0:
+            break'''
 
 
 @dataclass(frozen=True)
@@ -123,7 +166,7 @@ class _Writer:
     """Writes the loops over n points and r dimensions out.
 
     In what it writes, o is the drawn weight of a neuron, d its displacement and w, a where it is; h, g are its
-    features at theta, y, b those at theta_p; x0_1 is component 1 of point 0.
+    features at theta, y, b those at theta_p; s, t, r say which points it sees; x0_1 is component 1 of point 0.
     """
 
     n: int
@@ -131,23 +174,35 @@ class _Writer:
     leak: float
 
     def kernel(self, name: str, pulls: str) -> Iterator[str]:
-        """Return the lines of a kernel with the factors of some pullbacks."""
+        """Return the lines of a kernel with the factors of some pullbacks.
+
+        It goes over the neurons of a chunk twice: over all, with sums over those that cross no kink, then over those
+        that do.
+        """
         points, dimensions, corrects = range(self.n), range(self.r), name == "correct"
         factors = ", ".join(f"{v}w, {v}a" for v in pulls)
         yield from ("", "", "@njit(**options)")
         yield f"def {name}(first, last, parts, inputs, w_drawn, a_drawn, draw, place, slot, dw, da, {factors}, sums):"
         yield from _indent(1, ["m = a_drawn.shape[1]", f"chunks = (m + {CHUNK - 1}) // {CHUNK}"])
         yield from _indent(1, [f"x{i}_{q} = inputs[{i}, {q}]" for i in points for q in dimensions])
+        yield from _indent(1, [f"crossed = np.empty({CHUNK}, np.bool_)"])
+        yield from _indent(1, [f"z, there, velocity, moved = {', '.join(f'np.empty({k})' for k in self._lengths())}"])
         yield from _indent(1, ["for task in range(first, last):"])
         yield from _indent(2, self._task(pulls, corrects))
         totals = [*self._sums(), *(self._gauge() if corrects else [])]
         yield from _indent(2, [f"{total} = 0.0" for total in totals])
         yield from _indent(2, ["for k in range(stop - start):"])
-        yield from _indent(3, self._load())
-        yield from _indent(3, self._features("h", "g"))
+        yield from _indent(3, [*self._load(), *self._features("h", "g", "s")])
         yield from _indent(3, self._correct() if corrects else self._predict())
-        yield from _indent(3, [*self._features("h", "g"), *self._add()])
+        yield from _indent(3, [*self._features("h", "g", "t"), *self._cross(["t", "r"] if corrects else ["t"])])
+        yield from _indent(3, self._count(corrects))
+        yield from _indent(2, ["for k in range(stop - start):", "    if crossed[k]:"])
+        yield from _indent(4, [*self._load(), *self._follow(corrects), *self._features("h", "g", "t"), "counts = 1.0"])
+        yield from _indent(4, self._count(corrects))
         yield from _indent(2, [f"sums[task, {k}] = {total}" for k, total in enumerate(totals)])
+
+    def _lengths(self) -> tuple[int, ...]:
+        return self.n, self.r, self.r + 1, self.r + 1
 
     def _task(self, pulls: str, corrects: bool) -> Iterator[str]:
         """Find the neurons of a task, and the factors of its run."""
@@ -164,6 +219,7 @@ class _Writer:
         yield "O, D = a_drawn[which, start:stop], da[now, row, begin:end]"
         if corrects:
             yield "E = da[1 - now, row, begin:end]"
+            yield "whole_w, whole_a = uw[run] + vw[run], ua[run] + va[run]"
         for v in pulls:
             for i in range(self.n):
                 yield f"{v}w{i}, {v}a{i} = {v}w[run, {i}], {v}a[run, {i}]"
@@ -175,11 +231,12 @@ class _Writer:
         yield "o, d = sign * O[k], D[k]"
         yield "a = o + d"
 
-    def _features(self, h: str, g: str) -> Iterator[str]:
+    def _features(self, h: str, g: str, seen: str) -> Iterator[str]:
         for i in range(self.n):
-            yield "z = " + " + ".join(f"x{i}_{q} * w{q}" for q in range(self.r))
-            yield f"{h}{i} = z if z > 0.0 else {f'{self.leak} * z' if self.leak else '0.0'}"
-            yield f"{g}{i} = a if z > 0.0 else {f'{self.leak} * a' if self.leak else '0.0'}"
+            yield "zi = " + " + ".join(f"x{i}_{q} * w{q}" for q in range(self.r))
+            yield f"{seen}{i} = zi > 0.0"
+            yield f"{h}{i} = zi if {seen}{i} else {f'{self.leak} * zi' if self.leak else '0.0'}"
+            yield f"{g}{i} = a if {seen}{i} else {f'{self.leak} * a' if self.leak else '0.0'}"
 
     def _pull_w(self, v: str, g: str, q: int) -> str:
         return " + ".join(f"{v}w{i} * {g}{i} * x{i}_{q}" for i in range(self.n))
@@ -198,22 +255,54 @@ class _Writer:
             yield f"w{q} = o{q} + p{q}"
         yield f"p = d - ({self._pull_a('p', 'h')})"
         yield "a = o + p"
-        yield from self._features("y", "b")
+        yield from self._features("y", "b", "r")
         for q in range(self.r):
             yield f"d{q} -= {self._pull_w('u', 'g', q)} + {self._pull_w('v', 'b', q)}"
-            yield from self._arrive(str(q), "w")
         yield f"d -= {self._pull_a('u', 'h')} + {self._pull_a('v', 'y')}"
-        yield from self._arrive("", "a")
+        yield from self._arrive()
 
-    def _arrive(self, q: str, block: str) -> Iterator[str]:
-        """Store a displacement, and add to the gauge of its block."""
-        at = block + q
-        yield f"E{q}[k] = d{q}"
-        yield f"{at} = o{q} + d{q}"
-        yield f"p{q} -= d{q}"
-        yield f"miss_{block} += p{q} * p{q}"
-        yield f"change_{block} += d{q} * d{q}"
-        yield f"size_{block} += {at} * {at}"
+    def _arrive(self) -> Iterator[str]:
+        for at, q in self._coordinates():
+            yield f"{at} = o{q} + d{q}"
+
+    def _coordinates(self) -> Iterator[tuple[str, str]]:
+        """Return the variables of the weights of a neuron, and the ends of those of its displacement."""
+        yield from ((f"w{q}", str(q)) for q in range(self.r))
+        yield "a", ""
+
+    def _cross(self, others: Sequence[str]) -> Iterator[str]:
+        """Mark neurons that see other points elsewhere than here; they do not count yet."""
+        yield "cross = " + " | ".join(f"(s{i} != {other}{i})" for other in others for i in range(self.n))
+        yield "crossed[k] = cross"
+        yield "counts = 0.0 if cross else 1.0"
+
+    def _follow(self, corrects: bool) -> Iterator[str]:
+        """Follow a neuron through its kinks: to theta_p, and from the start to theta1 too if the kernel corrects."""
+        yield from (f"there[{q}] = w{q}" for q in range(self.r))
+        yield "follow(inputs, there, a, pw[run], pa[run], z, velocity, moved)"
+        if not corrects:
+            yield from (f"{at} += moved[{k}]" for k, (at, _) in enumerate(self._coordinates()))
+            return
+        yield from (f"p{q} = d{q} + moved[{k}]" for k, (_, q) in enumerate(self._coordinates()))
+        yield "follow(inputs, there, a, whole_w, whole_a, z, velocity, moved)"
+        yield from (f"d{q} += moved[{k}]" for k, (_, q) in enumerate(self._coordinates()))
+        yield from self._arrive()
+
+    def _count(self, corrects: bool) -> Iterator[str]:
+        """Add a neuron to the sums, and store its displacement if the kernel corrects."""
+        if corrects:
+            for at, q in self._coordinates():
+                block = at[0]
+                yield f"E{q}[k] = d{q}"
+                yield f"p{q} -= d{q}"
+                yield f"miss_{block} += counts * p{q} * p{q}"
+                yield f"change_{block} += counts * d{q} * d{q}"
+                yield f"size_{block} += counts * {at} * {at}"
+        yield from (f"{feature}{i} *= counts" for feature in "hg" for i in range(self.n))
+        yield from (f"f{i} += h{i} * a" for i in range(self.n))
+        for i, j in self._pairs():
+            yield f"hh{i}_{j} += h{i} * h{j}"
+            yield f"gg{i}_{j} += g{i} * g{j}"
 
     @staticmethod
     def _gauge() -> list[str]:
@@ -225,12 +314,6 @@ class _Writer:
     def _sums(self) -> list[str]:
         products = [f"{product}{i}_{j}" for product in ("hh", "gg") for i, j in self._pairs()]
         return [*(f"f{i}" for i in range(self.n)), *products]
-
-    def _add(self) -> Iterator[str]:
-        yield from (f"f{i} += h{i} * a" for i in range(self.n))
-        for i, j in self._pairs():
-            yield f"hh{i}_{j} += h{i} * h{j}"
-            yield f"gg{i}_{j} += g{i} * g{j}"
 
 
 def _indent(depth: int, lines: Any) -> Iterator[str]:

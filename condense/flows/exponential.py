@@ -102,6 +102,9 @@ class ExponentialFlow(Flow[schema.Exponential]):
     itself has a relative error of about rtol however small it is, and |e(theta1) - exp(-K~ dt) e0| <= 10 rtol |e0|;
     the next is .9 r^-1/2 times as long (between .2 and 3), r the larger ratio. The stop is located inside the last
     step. `time` is in the clock of `condense.networks.base`.
+
+    What a network does within the formulas for theta_p and theta1 is its own: neurons of a ReLU network with few data
+    points are followed through their kinks (`condense.networks.kinks`).
     """
 
     needs_kernel = True

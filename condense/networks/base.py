@@ -23,7 +23,7 @@ from torch import Tensor
 from condense.plane import Scales
 
 __all__ = ["Gauge", "LinearStage", "Network", "OfNeurons", "Point", "Run", "Stage", "Theta", "column", "norms"]
-__all__ += ["numpy_stream", "torch_stream"]
+__all__ += ["minus", "numpy_stream", "torch_stream"]
 
 Theta = tuple[Tensor, ...]
 """A tensor for every block of normalised parameters, runs on the leading axis."""
@@ -202,12 +202,12 @@ class LinearStage(ABC):
 
     def predict(self, v: Tensor) -> Stage:
         """Return the stage at theta_p = theta - F v."""
-        return self.network.stage(_minus(self.displacement, self.pullback(v)))
+        return self.network.stage(minus(self.displacement, self.pullback(v)))
 
-    def correct(self, v: Tensor, predicted: Stage, v_p: Tensor) -> tuple[Stage, Gauge]:
+    def correct(self, v: Tensor, predicted: Any, v_p: Tensor) -> tuple[Stage, Gauge]:
         """Return the stage at theta1 = theta - F v - F_p v_p, and its gauge."""
-        end = _minus(_minus(self.displacement, self.pullback(v)), predicted.pullback(v_p))
-        gauge = Gauge(norms(_minus(end, predicted.displacement)), norms(end), self.network.sizes(end))
+        end = minus(minus(self.displacement, self.pullback(v)), predicted.pullback(v_p))
+        gauge = Gauge(norms(minus(end, predicted.displacement)), norms(end), self.network.sizes(end))
         return self.network.stage(end), gauge
 
     def pace(self, v: Tensor) -> tuple[Theta, Theta]:
@@ -219,7 +219,8 @@ class LinearStage(ABC):
         return self.network.relative_change(self.displacement)
 
 
-def _minus(theta: Theta, step: Theta) -> Theta:
+def minus(theta: Theta, step: Theta) -> Theta:
+    """Return theta - step, block by block."""
     return tuple(x - dx for x, dx in zip(theta, step, strict=True))
 
 

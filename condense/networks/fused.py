@@ -94,9 +94,12 @@ class FusedStage(Batched):
         return replace(self, outputs=outputs, kernel=kernel, change=change, slot=1 - self.slot), gauge
 
     def pace(self, v: Tensor) -> tuple[Theta, Theta]:
-        """Return |F v| and |theta| of both blocks; the other slot is overwritten."""
-        here = FusedPoint(self.outputs, self.kernel, self._nothing)
-        return self.correct(v, here, self._nothing)[1].miss, self.correct(self._nothing, here, self._nothing)[1].size
+        """Return |F v| and |theta| of both blocks: |F v|^2 = sum_ij p_i p_j M_ij, M the sums over features."""
+        hh, gg = self._pass(self._kernels.predict, self._nothing).sum(dim=1)[:, _products(len(v[0]))].unbind(dim=1)
+        for_w, for_a = self.network.pull(v)
+        inputs = self.network.inputs
+        squares = (torch.einsum("ri,rij,rj->r", p, M, p) for p, M in ((for_w, inputs @ inputs.T * gg), (for_a, hh)))
+        return tuple(square.clamp(min=0).sqrt() for square in squares), self.network.sizes(self.displacement)
 
     @property
     def _nothing(self) -> Tensor:

@@ -16,10 +16,11 @@ from torch import Tensor
 from condense import activations
 from condense.batched import Batched, shared
 from condense.data import Dataset
-from condense.networks.base import LinearStage, OfNeurons, Run, Stage, Theta, column, norms, numpy_stream
+from condense.networks import kinks
+from condense.networks.base import Gauge, LinearStage, OfNeurons, Run, Stage, Theta, column, minus, norms, numpy_stream
 from condense.networks.fused import FusedStage
 from condense.span import span_basis, with_bias
-from condense.unrolled import LEAKS, unrollable
+from condense.unrolled import LEAKS, POINTS, unrollable
 
 __all__ = ["TwoLayer", "TwoLayerStage"]
 
@@ -68,7 +69,8 @@ class TwoLayer(Batched, OfNeurons):
     activation: activations.Activation = shared()
     copies: int = shared()
     lifted: bool = shared()  # w carries all d dimensions, the part outside the span included
-    leak: float | None = shared()  # of s(z) = max(z, leak z) if it steps by compiled kernels
+    leak: float | None = shared()  # of s(z) = max(z, leak z) if neurons are followed through their kinks
+    fused: bool = shared()  # it steps by compiled kernels
     seeds: tuple[int, ...] = shared()  # of the S draws
     keep: float = shared(default=1.0)
     kept: Tensor | None = None  # of a sampled network, (R, n, copies m): which neurons count
@@ -101,7 +103,7 @@ class TwoLayer(Batched, OfNeurons):
         lengths = norms(drawn)
         inputs = torch.as_tensor(x @ basis if reduce else x, dtype=dtype, device=device)
         plain = keep == 1 and device == "cpu" and dtype == torch.float64
-        fused = compiled and plain and unrollable(*inputs.shape)
+        leak = LEAKS.get(activation) if len(inputs) <= POINTS else None
         return cls(
             kappa=number([run.scales.kappa for run in runs]),
             kappa_prime=number([run.scales.kappa_prime for run in runs]),
@@ -115,7 +117,8 @@ class TwoLayer(Batched, OfNeurons):
             activation=activations.get(activation),
             copies=2 if antisymmetric else 1,
             lifted=not reduce,
-            leak=LEAKS.get(activation) if fused else None,
+            leak=leak,
+            fused=leak is not None and compiled and plain and unrollable(*inputs.shape),
             seeds=tuple(seeds),
             keep=keep,
         )
@@ -149,7 +152,7 @@ class TwoLayer(Batched, OfNeurons):
 
     def parameters(self, displacement: Theta) -> Theta:
         """Return (w, a)."""
-        w, a = zip(*(self._at(displacement, tile) for tile in self.tiles(whole=True)), strict=True)
+        w, a = zip(*(self.at(displacement, tile) for tile in self.tiles(whole=True)), strict=True)
         return torch.cat(w, dim=-1), torch.cat(a, dim=-1)
 
     def weights(self, displacement: Theta) -> dict[str, Tensor]:
@@ -165,12 +168,18 @@ class TwoLayer(Batched, OfNeurons):
         if self.drawn[0].shape[1] < d:
             return None
         x = with_bias(x) if x.shape[1] < d else x
-        return replace(self, inputs=torch.as_tensor(x).to(self.inputs), leak=None, notes={})
+        return replace(self, inputs=torch.as_tensor(x).to(self.inputs), leak=None, fused=False, notes={})
 
-    def _at(self, displacement: Theta, tile: Tile) -> Theta:
+    def at(self, displacement: Theta, tile: Tile) -> Theta:
         """Return (w, a) of a tile."""
         w, a = (self._of_runs(block[..., tile.drawn]) for block in self.drawn)
         return w + displacement[0][..., tile.neurons], tile.sign * a + displacement[1][..., tile.neurons]
+
+    def of_neurons(self, displacement: Theta, runs: Tensor, places: Tensor) -> Theta:
+        """Return w (r, k) and a (k,) of k neurons, given the run of each and its place among all copies."""
+        draws, drawn, sign = self.draw[runs], places % self.width, 1 - 2 * (places // self.width)
+        w = self.drawn[0].movedim(1, -1)[draws, drawn] + displacement[0].movedim(1, -1)[runs, places]
+        return w.T, sign * self.drawn[1][draws, drawn] + displacement[1][runs, places]
 
     def _of_runs(self, drawn: Tensor) -> Tensor:
         """Return what belongs to a draw for every run."""
@@ -178,7 +187,7 @@ class TwoLayer(Batched, OfNeurons):
 
     def features(self, displacement: Theta, tile: Tile) -> tuple[Tensor, Tensor, Tensor]:
         """Return h = s(beta2 w.x) / beta2, g = a s'(beta2 w.x), both (R, n, tile), and a of a tile of neurons."""
-        w, a = self._at(displacement, tile)
+        w, a = self.at(displacement, tile)
         z = torch.matmul(self.inputs, w)
         if self.homogeneous:
             h, slope = self.activation(z)
@@ -225,12 +234,14 @@ class TwoLayer(Batched, OfNeurons):
 
         With the kernel, where compiled kernels are made for the network, it is a stage that steps by them.
         """
-        if kernel and self.leak is not None:
+        if kernel and self.fused:
             return FusedStage.at(self, displacement)
         return self.reference(displacement, kernel)
 
-    def reference(self, displacement: Theta | None = None, kernel: bool = True) -> TwoLayerStage:
-        """Return the stage that works by torch."""
+    def reference(
+        self, displacement: Theta | None = None, kernel: bool = True, crossed: Tensor | None = None
+    ) -> TwoLayerStage:
+        """Return the stage that works by torch; `crossed` says which neurons crossed a kink on the way there."""
         displacement = self.rest if displacement is None else displacement
         runs, neurons = displacement[1].shape
         n = len(self.inputs)
@@ -247,7 +258,7 @@ class TwoLayer(Batched, OfNeurons):
             if keep:
                 kept.append((h, g))
         K = self.kernel(hh, gg) if kernel else hh
-        return TwoLayerStage(self, displacement, self.kappa[:, None] * f, K, tuple(kept))
+        return TwoLayerStage(self, displacement, self.kappa[:, None] * f, K, tuple(kept), crossed)
 
     def kernel(self, hh: Tensor, gg: Tensor) -> Tensor:
         """Return K from h h^T and g g^T."""
@@ -269,7 +280,7 @@ class TwoLayer(Batched, OfNeurons):
 
     def sizes(self, displacement: Theta) -> Theta:
         """Return |w| in the span and |a|."""
-        squares = [[x**2 for x in norms(self._at(displacement, tile))] for tile in self.tiles()]
+        squares = [[x**2 for x in norms(self.at(displacement, tile))] for tile in self.tiles()]
         w, a = (torch.stack(block).sum(dim=0) for block in zip(*squares, strict=True))
         outside = self.copies * self._of_runs(self.outside) if self.lifted else 0.0
         return (w - outside).clamp(min=0).sqrt(), a.sqrt()
@@ -327,7 +338,7 @@ class TwoLayer(Batched, OfNeurons):
         along = along / along.norm(dim=1, keepdim=True)
         parts = []
         for tile in self.tiles():
-            w = self._at(displacement, tile)[0]
+            w = self.at(displacement, tile)[0]
             w = torch.matmul(self.basis.T, w) if self.lifted else w
             part = torch.matmul(along[:, None], w)[:, 0]
             parts.append(torch.stack([part.square().sum(dim=1), w.square().sum(dim=(1, 2))]))
@@ -336,7 +347,7 @@ class TwoLayer(Batched, OfNeurons):
         return share
 
     def _neurons(self, displacement: Theta, tile: Tile) -> tuple[Tensor, Tensor, Tensor]:
-        w, a = self._at(displacement, tile)
+        w, a = self.at(displacement, tile)
         if self.activation is activations.relu:
             active = torch.matmul(self.inputs, w).amax(dim=1) > 0
         else:
@@ -349,13 +360,54 @@ class TwoLayer(Batched, OfNeurons):
 
 @dataclass(frozen=True)
 class TwoLayerStage(Batched, LinearStage):
-    """Two-layer networks linearised at theta; `kept` holds the features (h, g) of both copies where they are small."""
+    """Two-layer networks linearised at theta; `kept` holds the features (h, g) of both copies where they are small.
+
+    Neurons that run into a kink within a step are followed through it where the network says so (`leak`).
+    """
 
     network: TwoLayer
     displacement: Theta
     outputs: Tensor
     kernel: Tensor
     kept: tuple[tuple[Tensor, Tensor], ...]
+    crossed: Tensor | None = None
+
+    def predict(self, v: Tensor) -> TwoLayerStage:
+        """Return the stage at theta_p = theta - F v."""
+        end = minus(self.displacement, self.pullback(v))
+        if self.network.leak is None:
+            return self.network.reference(end)
+        crossed = self._crossing(end)
+        return self.network.reference(self._followed(end, crossed, v), crossed=crossed)
+
+    def correct(self, v: Tensor, predicted: TwoLayerStage, v_p: Tensor) -> tuple[Stage, Gauge]:
+        """Return the stage at theta1 = theta - F v - F_p v_p, and its gauge."""
+        end = minus(minus(self.displacement, self.pullback(v)), predicted.pullback(v_p))
+        if predicted.crossed is not None:
+            end = self._followed(end, predicted.crossed | self._crossing(end), v + v_p)
+        gauge = Gauge(norms(minus(end, predicted.displacement)), norms(end), self.network.sizes(end))
+        return self.network.stage(end), gauge
+
+    def _crossing(self, end: Theta) -> Tensor:
+        """Return which neurons see other data points there than here, (R, copies m)."""
+        network, crossed = self.network, torch.empty(self.displacement[1].shape, dtype=torch.bool)
+        crossed = crossed.to(self.outputs.device)
+        for tile in network.tiles():
+            start_w, end_w = (network.at(displacement, tile)[0] for displacement in (self.displacement, end))
+            crossed[:, tile.neurons] = kinks.crossing(network.inputs, start_w, end_w)
+        return crossed
+
+    def _followed(self, end: Theta, crossed: Tensor, v: Tensor) -> Theta:
+        """Return the end of a step theta - F v with the crossing neurons where they come through their kinks."""
+        network = self.network
+        assert network.leak is not None
+        runs, places = crossed.nonzero(as_tuple=True)
+        w, a = network.of_neurons(self.displacement, runs, places)
+        for_w, for_a = (factor[runs].T for factor in network.pull(v))
+        moved_w, moved_a = kinks.follow(network.inputs, network.leak, w, a, for_w, for_a)
+        end[0].movedim(1, -1)[runs, places] = self.displacement[0].movedim(1, -1)[runs, places] + moved_w.T
+        end[1][runs, places] = self.displacement[1][runs, places] + moved_a
+        return end
 
     def pullback(self, v: Tensor) -> Theta:
         """Return F v = (kappa'/n) (g o v) X for w and h v / (n kappa') for a."""

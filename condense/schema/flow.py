@@ -41,7 +41,7 @@ class Exponential(Flow):
     """flow=exponential: gradient flow by adaptive steps of relative error rtol, to time `horizon` at most."""
 
     name: str = "exponential"
-    rtol: float = 0.03
+    rtol: float = 0.02
     horizon: float = math.inf
 
     def __post_init__(self) -> None:

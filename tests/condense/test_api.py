@@ -76,7 +76,7 @@ def test_the_same_science_has_the_same_key_and_other_science_another():
         {"gamma_prime": 0.1},
         {"antisymmetric": False},
         {"activation": "tanh"},
-        {"flow": schema.Exponential(rtol=0.02)},
+        {"flow": schema.Exponential(rtol=0.01)},
         {"seeds": [1]},
         {"widths": [21]},
         {"data": (parabola().x, parabola().y + 1)},

@@ -76,7 +76,7 @@ def test_tanh_agrees_with_scipy_to_five_digits(run_at, point):
 
 
 @pytest.mark.parametrize("point", [(0.6, 0.0), (1.0, 0.0), (1.2, 0.3), (1.75, 0.0)])
-@pytest.mark.parametrize("rtol", [0.03, 0.003])
+@pytest.mark.parametrize("rtol", [0.02, 0.002])
 def test_relu_agrees_with_scipy_within_three_tolerances(run_at, point, rtol):
     data, run = parabola(), run_at(*point, m=40)
     network = TwoLayer.build([run], data)
@@ -171,7 +171,7 @@ def test_tanh_is_second_order_in_the_step_and_first_in_rtol(run_at):
 
 def test_relu_loses_some_order_at_its_kinks(run_at):
     rtols = np.array([3e-2, 1e-2, 3e-3])
-    errors, _ = errors_at_fixed_time("relu", run_at(1.0, 0.0, m=50), 30.0, rtols, tight=1e-4)
+    errors, _ = errors_at_fixed_time("relu", run_at(1.0, 0.0, m=400), 30.0, rtols, tight=1e-4)
     assert 0.5 < order(rtols, errors) < 1.1
 
 
@@ -186,7 +186,7 @@ DEEP = [
     ((0.4, -0.3), (1000, 4000, 16000)),
     ((0.4, 0.3), (1000, 4000, 16000)),
     ((1.5, 1.0), (4000, 16000, 64000)),
-    ((1.15, -1.0), (1000, 4000, 16000)),
+    ((1.15, -1.0), (4000, 16000, 64000)),
     ((2.2, 0.0), (1000, 4000, 16000)),
     ((2.2, 0.3), (1000, 4000, 16000)),
     ((2.2, -0.3), (1000, 4000, 16000)),

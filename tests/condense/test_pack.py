@@ -133,7 +133,7 @@ def stop_after(steps):
 
 def test_a_stop_keeps_what_has_ended_and_marks_nothing_as_failed(tmp_path):
     places = jobs(0.8, 1.4, seeds=[0])
-    run_together(places, tmp_path, stop=stop_after(70))
+    run_together(places, tmp_path, stop=stop_after(45))
     first = collected(tmp_path)
     assert 0 < len(first) < 4
     assert set(first.status) == {"converged"}
@@ -148,7 +148,7 @@ def test_an_interrupt_keeps_what_has_ended(tmp_path):
         return lambda: next(asked, None) is None and (_ for _ in ()).throw(KeyboardInterrupt)
 
     with pytest.raises(KeyboardInterrupt):
-        run_together(jobs(0.8, 1.4, seeds=[0]), tmp_path, stop=interrupted(70))
+        run_together(jobs(0.8, 1.4, seeds=[0]), tmp_path, stop=interrupted(45))
     assert 0 < len(collected(tmp_path)) < 4
 
 
