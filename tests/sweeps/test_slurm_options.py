@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 from hydra import compose, initialize_config_dir
+from hydra._internal.callbacks import Callbacks
 from hydra.core.plugins import Plugins
 from hydra.errors import ConfigCompositionException
 from hydra.types import HydraContext
@@ -29,7 +30,7 @@ def launcher(*overrides):
     register_schema()
     with initialize_config_dir(str(config_folder()), job_name="condense", version_base="1.3"):
         config = compose("config", overrides=list(overrides), return_hydra_config=True)
-    context = HydraContext(config_loader=None, callbacks=None)
+    context = HydraContext(config_loader=None, callbacks=Callbacks(config))
     return Plugins.instance().instantiate_launcher(hydra_context=context, task_function=None, config=config)
 
 
