@@ -16,22 +16,25 @@ class NotEnoughMemoryError(ValueError):
     """A job needs more memory than a process may take."""
 
 
-def balanced(orders: Sequence[Order], packs: int) -> list[list[Order]]:
+def balanced(orders: Sequence[Order], packs: int, most: int | None = None) -> list[list[Order]]:
     """Return the orders in at most this many packs of about equal cost, those within a pack in their given order.
 
     The dearest order goes first, each into the pack that is cheapest so far: the dearest pack is at most 4/3 of the
-    best possible (Graham 1969).
+    best possible (Graham 1969). No pack has more than `most` orders, for which packs x most must be enough.
 
     >>> orders = [Order(str(cost), (), {}, (), cost) for cost in (1, 5, 2, 4)]
     >>> [[order.cost for order in pack] for pack in balanced(orders, 2)]
     [[1, 5], [2, 4]]
+    >>> [[order.cost for order in pack] for pack in balanced([*orders, Order("0", (), {}, (), 0)], 3, most=2)]
+    [[5], [4, 0], [1, 2]]
     """
     heap = [(0.0, k) for k in range(min(packs, len(orders)))]
     places: list[list[int]] = [[] for _ in heap]
     for place in sorted(range(len(orders)), key=lambda place: -orders[place].cost):
         cost, k = heapq.heappop(heap)
         places[k].append(place)
-        heapq.heappush(heap, (cost + orders[place].cost, k))
+        if most is None or len(places[k]) < most:
+            heapq.heappush(heap, (cost + orders[place].cost, k))
     return [[orders[place] for place in sorted(pack)] for pack in places]
 
 

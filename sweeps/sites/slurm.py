@@ -126,8 +126,9 @@ class Slurm(Site):
         return multiple(jobs, self.points_per_task or 1)
 
     def packs(self, orders: Sequence[Order]) -> list[list[Order]]:
-        """Return packs of so many points, or of about so many minutes."""
-        return balanced(orders, packs_for(orders, self.points_per_task, self.minutes_per_task))
+        """Return packs of so many points at most, or of about so many minutes."""
+        packs = packs_for(orders, self.points_per_task, self.minutes_per_task)
+        return balanced(orders, packs, self.points_per_task)
 
     def start(self, submission: Submission) -> None:
         """Submit the packs, in as many arrays as MaxArraySize asks for."""

@@ -31,6 +31,14 @@ def test_packs_hold_every_order_once_and_are_within_4_3_of_the_best(costs, packs
     assert max(sum(each.cost for each in pack) for pack in made) <= 4 / 3 * best * (1 + 1e-12)
 
 
+@given(costs, st.integers(1, 4))
+def test_no_pack_has_more_points_than_it_may(costs, points):
+    orders = [order(k, cost) for k, cost in enumerate(costs)]
+    made = balanced(orders, packs_for(orders, points, minutes=1), points)
+    assert sorted(each.name for pack in made for each in pack) == sorted(each.name for each in orders)
+    assert max(map(len, made)) <= points
+
+
 def test_packs_by_points_or_by_minutes():
     orders = [order(k, 60.0) for k in range(10)]
     assert packs_for(orders, points=4, minutes=1) == 3
