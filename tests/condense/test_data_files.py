@@ -40,7 +40,7 @@ def test_text_tables_are_read_by_the_separator_of_their_header(tmp_path, content
 
 
 def test_other_endings_hold_the_same(tmp_path):
-    (tmp_path / "my.csv.gz").write_bytes(gzip.compress(TABLE.encode()))
+    (tmp_path / "my.csv.gz").write_bytes(gzip.compress(TABLE.encode(), mtime=0))
     (tmp_path / "my.tsv").write_text(TABLE.replace(",", "\t"))
     (tmp_path / "MY.CSV").write_text(TABLE)
     pd.DataFrame({"a": MEANT.x[:, 0], "b": MEANT.x[:, 1], "y": MEANT.y}).to_parquet(tmp_path / "my.parquet")
@@ -97,7 +97,7 @@ def test_what_is_not_clear_in_a_text_table_is_refused_with_its_place(tmp_path, c
         ("half.npz", b"PK", "not a readable .npz file"),
         ("pickle.npz", pickle.dumps({"x": [1.0], "y": [1.0]}), "not a readable .npz file"),
         ("half.parquet", b"PAR1", "not a readable .parquet file"),
-        ("half.csv.gz", gzip.compress(b"x,y\n1,2\n")[:-9], "not a readable .gz file"),
+        ("half.csv.gz", gzip.compress(b"x,y\n1,2\n", mtime=0)[:-9], "not a readable .gz file"),
         ("plain.csv.gz", b"x,y\n1,2\n", "not a readable .gz file"),
     ],
 )
