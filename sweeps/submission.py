@@ -176,6 +176,11 @@ class Submission:
         """The first job that failed, of a submission that ends with it."""
         return read_json(self._failed_file) if self.fail_fast else None
 
+    @property
+    def stopped(self) -> str:
+        """Why its workers leave, or were ended before they began, once a job has failed."""
+        return f"stopped as {self.failed} failed; what was finished is kept"
+
     def fail(self, name: str) -> None:
         """Note that a job failed, for all workers to see."""
         if self.failed is None:

@@ -229,6 +229,8 @@ class _Handed:
             return "not submitted"
         submission, k = self.last[name]
         word = submission.word(k)
+        if word is None and submission.failed is not None:
+            return submission.stopped
         if word is None:
             return f"submitted as {submission.folder.name}/{k:03d}, and gone before it started"
         if word.phase == AT_WORK:

@@ -177,12 +177,11 @@ class Worker:
 
     def _leave(self) -> int:
         """Leave what is saved to the next attempt, and queue that where it was not the end that was asked for."""
-        failed = self.submission.failed
         if not self._mine():
             self._say(phase=LEFT, reason="handed out again, as nothing was heard of it")
             return 0
-        if failed is not None:
-            self._say(phase=LEFT, reason=f"stopped as {failed} failed; what was finished is kept")
+        if self.submission.failed is not None:
+            self._say(phase=LEFT, reason=self.submission.stopped)
             return EXIT_FAILED
         assert self.told_by is not None
         if self.told_by is signal.SIGUSR2 and isinstance(self.site, Slurm):

@@ -307,9 +307,11 @@ def test_workers_that_nobody_watches_end_at_the_first_failed_point_too(squares):
     squares.until(lambda: not squares.sweep.live())
     assert squares.states() == {"x=1": "failed", "x=2": "missing", "x=3": "missing"}
     assert submission.failed == "x=1"
+    submission.word_file(2).unlink()  # as if it had been ended before it began
+    squares.until(lambda: squares.sweep.look()[2].reason == "stopped as x=1 failed; what was finished is kept")
     late = subprocess.run(worker_command(submission, 2), check=False)  # a task that waited in a queue meanwhile
     assert late.returncode == 1
-    assert (submission.word(2).attempt, submission.word(2).phase, squares.tries(3)[1:]) == (2, "left", [])
+    assert (submission.word(2).attempt, submission.word(2).phase, squares.tries(3)[1:]) == (1, "left", [])
 
 
 def test_resume_ends_at_the_first_failed_point_as_the_launch_did(squares, capsys):
