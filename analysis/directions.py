@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from analysis.bounds import sign
+
 __all__ = ["Groups", "groups", "stable"]
 
 Values = NDArray[np.float64]
@@ -21,15 +23,24 @@ class Groups:
         sign: -1 for neurons opposite to the centre of their line, else 1, shape (m,).
         directions: Unit vectors, shape (d, directions).
         shares: The share of the amplitude on each.
+        capped: There are more: the count stopped at its cap.
+        exact: Every neuron was tried as a centre, see `condense.clusters.Cover`.
     """
 
     member: NDArray[np.int64]
     sign: NDArray[np.int64]
     directions: Values
     shares: Values
+    capped: bool
+    exact: bool
 
     def __len__(self) -> int:
         return len(self.shares)
+
+    @property
+    def count(self) -> str:
+        """How many there are, as it is written: "≥200" if there are more, "≈200" if not every neuron was tried."""
+        return f"{sign(self.capped, self.exact)}{len(self)}"
 
 
 def groups(
@@ -48,12 +59,13 @@ def groups(
     )
     cosines = units @ units[found.centres].T
     near = (np.abs(cosines) if lines else cosines) > threshold
+    told = found.directions, found.shares, found.capped, found.exact
     if not len(found):
-        return Groups(np.full(len(w), -1), np.ones(len(w), np.int64), found.directions, found.shares)
+        return Groups(np.full(len(w), -1), np.ones(len(w), np.int64), *told)
     first = near.argmax(axis=1)
     member = np.where(near.any(axis=1), first, -1)
     opposite = lines & (cosines[np.arange(len(w)), first] < 0)
-    return Groups(member, np.where(opposite, -1, 1), found.directions, found.shares)
+    return Groups(member, np.where(opposite, -1, 1), *told)
 
 
 def stable(angles: Values, velocity: Values, *, lines: bool = True, tolerance: float = 0.05) -> Values:

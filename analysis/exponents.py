@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from analysis.bounds import flags
 from analysis.collect import POINT
 from analysis.intervals import Interval
 from analysis.reductions import reductions, widest
@@ -108,7 +109,8 @@ def _seeds(found: dict[str, pd.DataFrame]) -> pd.Series[int]:
 
 def _counts(runs: pd.DataFrame, behind: pd.Series[int]) -> pd.DataFrame:
     done = runs[runs["converged"]]
-    wide = widest(done).groupby(POINT)
+    widest_runs = widest(done)
+    wide = widest_runs.assign(**flags(widest_runs).add_prefix("clusters_")).groupby(POINT)
     counts = pd.DataFrame({"runs": runs.groupby(POINT).size(), "converged": runs.groupby(POINT)["converged"].sum()})
     counts["clusters"] = wide["clusters"].median().astype(float)
     counts["clusters_capped"] = wide["clusters_capped"].any()
@@ -116,9 +118,9 @@ def _counts(runs: pd.DataFrame, behind: pd.Series[int]) -> pd.DataFrame:
     counts[["seeds", "widths"]] = done.groupby(POINT)[["seed", "width"]].nunique()
     counts["seeds"] = behind.where(behind > 0).reindex(counts.index).fillna(counts["seeds"])
     counts = counts.fillna({"seeds": 0, "widths": 0, "clusters_capped": False, "clusters_exact": True})
-    flags = ["clusters_capped", "clusters_exact"]
-    counts = counts.astype({"seeds": int, "widths": int, "converged": int} | dict.fromkeys(flags, bool))
-    return counts[["clusters", *flags, "seeds", "widths", "runs", "converged"]].join(_left(done))
+    told = ["clusters_capped", "clusters_exact"]
+    counts = counts.astype({"seeds": int, "widths": int, "converged": int} | dict.fromkeys(told, bool))
+    return counts[["clusters", *told, "seeds", "widths", "runs", "converged"]].join(_left(done))
 
 
 def _left(done: pd.DataFrame) -> pd.DataFrame:

@@ -33,8 +33,8 @@ class Cover:
     """The centres of a cover in the order taken, and the share of the total amplitude that each added.
 
     A centre may lie at the rim of what it covers; `directions`, shape (d, centres), are the unit vectors along the
-    amplitude-weighted mean of the neurons that each centre added. `exact` says that every neuron was tried as a centre;
-    if not, there tend to be more centres than the rule takes.
+    amplitude-weighted mean of the neurons that each centre added. `capped` says that the rule takes more centres,
+    `exact` that every neuron was tried as one; if not, there are about as many as the rule takes: more, seldom fewer.
     """
 
     centres: NDArray[np.int64]

@@ -19,10 +19,14 @@ ALWAYS = ("mse_initial", "mse_final", "converged", "steps", "time", "wall_second
 
 OF: Mapping[str, tuple[str, ...]] = {
     "clusters": (
-        *("clusters", "clusters_initial", "clusters_capped", "clusters_exact", "lines"),
+        *("clusters", "clusters_initial", "lines", "clusters_capped", "clusters_exact"),
+        *("clusters_initial_capped", "clusters_initial_exact"),
         *("two_direction_share", "two_direction_share_initial", "mean_abs_cosine"),
     ),
-    "unweighted": ("clusters_unweighted", "lines_unweighted"),
+    "unweighted": (
+        *("clusters_unweighted", "lines_unweighted"),
+        *("clusters_unweighted_capped", "clusters_unweighted_exact"),
+    ),
     "alignment": ("share_z", "cosine_z", "cosine_z_unweighted", "cosine_sign_z", "cosine_sign_z_unweighted"),
     "reduction": ("effective_width", "reduction_error"),
 }

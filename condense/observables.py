@@ -49,8 +49,13 @@ def unweighted(state: State, measure: Measure) -> Columns:
     counted = [
         replace(each, amplitudes=np.ones_like(each.amplitudes)) for each in _neurons(network, state.displacement)
     ]
-    found = [[len(cover) for cover in each.covers(measure)] for each in counted]
-    return {"clusters_unweighted": [count[0] for count in found], "lines_unweighted": [count[1] for count in found]}
+    found = [each.covers(measure) for each in counted]
+    return {
+        "clusters_unweighted": [len(directions) for directions, _ in found],
+        "lines_unweighted": [len(lines) for _, lines in found],
+        "clusters_unweighted_capped": [any(cover.capped for cover in both) for both in found],
+        "clusters_unweighted_exact": [all(cover.exact for cover in both) for both in found],
+    }
 
 
 def alignment(state: State, measure: Measure) -> Columns:
@@ -155,7 +160,9 @@ def _row(after: _Neurons, initial: Cover, measure: Measure) -> dict[str, Any]:
         "clusters": len(final),
         "clusters_initial": len(initial),
         "clusters_capped": final.capped,
+        "clusters_initial_capped": initial.capped,
         "clusters_exact": final.exact,
+        "clusters_initial_exact": initial.exact,
         "lines": len(lines),
         "two_direction_share": final.two_direction_share,
         "two_direction_share_initial": initial.two_direction_share,

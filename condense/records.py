@@ -78,8 +78,10 @@ COLUMNS: Mapping[str, str] = {
     "rd_theta_sup": "float64",
     "clusters": "Int64",
     "clusters_initial": "Int64",
-    "clusters_capped": "boolean",
-    "clusters_exact": "boolean",
+    "clusters_capped": "boolean",  # there are more: the count stopped at measure.clusters_max
+    "clusters_initial_capped": "boolean",
+    "clusters_exact": "boolean",  # every neuron was tried as a centre; if not, it is about the count of the rule
+    "clusters_initial_exact": "boolean",
     "lines": "Int64",
     "two_direction_share": "float64",
     "two_direction_share_initial": "float64",
@@ -109,6 +111,13 @@ COLUMNS: Mapping[str, str] = {
 
 CURVE = "curve"
 """A column of runs that were looked at on their way: what was measured, a struct a moment. See `curves`."""
+
+FURTHER: Mapping[str, str] = {
+    CURVE: "object",
+    "clusters_unweighted_capped": "boolean",
+    "clusters_unweighted_exact": "boolean",
+}
+"""Columns that are there if they were asked for, with their pandas dtypes; numbers not named here are float64."""
 
 MEASURED = tuple(COLUMNS)[tuple(COLUMNS).index("rd_w") : tuple(COLUMNS).index("version")]
 """The columns that say how a run ended, not which it was."""
@@ -167,8 +176,8 @@ def frame(rows: list[dict[str, object]]) -> pd.DataFrame:
 
 
 def _extra_kind(name: str, rows: list[dict[str, object]]) -> str:
-    numbers = name != CURVE and all(isinstance(row.get(name), Number | None) for row in rows)
-    return "float64" if numbers else "object"
+    numbers = all(isinstance(row.get(name), Number | None) for row in rows)
+    return FURTHER.get(name) or ("float64" if numbers else "object")
 
 
 def _present(value: object, dtype: str) -> object:

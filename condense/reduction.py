@@ -67,8 +67,9 @@ def merge(
 ) -> Merged:
     """Return the network in which neurons of nearly one direction, and unless s is homogeneous one length, are one.
 
-    The directions are those of a greedy cover of all neurons by amplitude |a||w| (`condense.clusters.cover`); every
-    neuron goes to the nearest. A group becomes one neuron, or one for either sign of a, with
+    The directions are those of a greedy cover of all neurons by amplitude |a||w| (`condense.clusters.cover`, which in
+    more than two dimensions does not try all of more than 16,384 neurons as centres); every neuron goes to the
+    nearest. A group becomes one neuron, or one for either sign of a, with
 
         homogeneous s:   w along V = sum_k a_k w_k,  |a||w| = |V|,  |w|^2 / a^2 = sum_k |w_k|^2 / sum_k a_k^2
         other s:         a = sum_k a_k,  w = V / a,  which is exact to first order in w_k - w

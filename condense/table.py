@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from rich.console import Console
@@ -11,6 +13,8 @@ from rich.table import Column, Table
 from condense import plane, records
 
 __all__ = ["show"]
+
+_FLAGS = [f"clusters{when}_{flag}" for when in ("", "_initial") for flag in ("capped", "exact")]
 
 
 def show(table: pd.DataFrame, folder: Path, console: Console) -> None:
@@ -31,13 +35,20 @@ def show(table: pd.DataFrame, folder: Path, console: Console) -> None:
         pad_edge=False,
         padding=(0, 2, 0, 0),
     )
-    for row in table.sort_values(["virtual", "width", "neurons", "seed"]).to_dict("records"):
+    told = table.fillna(dict.fromkeys(_FLAGS, False))
+    for row in told.sort_values(["virtual", "width", "neurons", "seed"]).to_dict("records"):
         changes = [f"{row[f'rd_{block}']:.4g}" for block in blocks]
-        clusters = "" if pd.isna(row["clusters"]) else f"{row['clusters_initial']} -> {row['clusters']}"
+        clusters = "" if pd.isna(row["clusters"]) else f"{_count(row, 'clusters_initial')} -> {_count(row, 'clusters')}"
         cells = *(f"{row[name]:g}" for name in sizes), str(row["seed"]), *changes, clusters, f"{row['mse_final']:.3g}"
         grid.add_row(*cells, str(row["steps"]), str(row["status"]))
     console.print(grid)
     console.print(f"records: {folder / records.FILE}", highlight=False, soft_wrap=True)
+
+
+def _count(row: dict[Hashable, Any], name: str) -> str:
+    """Return a count of clusters, with ">=" before one that stopped at its cap and "~" before one that is not exact."""
+    sign = ">=" if row[f"{name}_capped"] else "" if row[f"{name}_exact"] else "~"
+    return f"{sign}{row[name]}"
 
 
 def _columns(*names: str) -> list[Column]:

@@ -153,4 +153,4 @@ def _title(found: Groups, total: int, shown: int, lines: bool, weight: str) -> s
     noun, verb = (noun, {"carry": "carries", "hold": "holds"}[verb]) if len(found) == 1 else (f"{noun}s", verb)
     what = f"{verb} 99 % of the {weight or 'neurons'}"
     some = f"{total} neurons" if shown == total else f"{shown} of {total} neurons, those of largest {weight or 'size'}"
-    return f"{len(found)} {noun} {what}\n{some}"
+    return f"{found.count} {noun} {what}\n{some}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 from matplotlib.axes import Axes
 
+from analysis.bounds import bounds, flags
 from analysis.figures import marks
 from analysis.figures.canvas import NothingToDrawError, axes, described, legend_below
 from analysis.figures.layout import line_coordinate
@@ -23,11 +24,8 @@ def cluster_map(exponents: pd.DataFrame, block: str = "w", ax: Axes | None = Non
     """
     if exponents["clusters"].isna().all():
         raise NothingToDrawError("no cluster count to draw: the runs did not measure it")
-    capped = exponents["clusters_capped"]
-    bound = ~exponents["clusters_exact"] & ~capped
-    note = "; ≥: the count stopped at its cap" if capped.any() else ""
-    note += "; ≤: too many, as not every neuron was tried" if bound.any() else ""
-    prefix = capped.map({True: "≥", False: ""}).mask(bound, "≤")
+    prefix, meaning = bounds(flags(exponents))
+    note = f"; {meaning}" if meaning else ""
     return _count_map(exponents, clusters(exponents["clusters"]), block, ax, note, prefix)
 
 

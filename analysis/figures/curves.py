@@ -9,6 +9,7 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
+from analysis.bounds import bounds, flags
 from analysis.figures.canvas import NothingToDrawError, axes, legend_below
 from analysis.intervals import Interval
 from analysis.plateaus import LONG, SLOPE, plateaus
@@ -78,7 +79,7 @@ def training_curves(curves: pd.DataFrame, ax: Axes | None = None, against: str |
         ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 5)))
         ax.yaxis.set_major_formatter("{x:g}")
         ax.yaxis.set_minor_formatter(NullFormatter())
-    _count_axis(counts)
+    _count_axis(counts, bounds(flags(known))[1])
     ax.set_title("Loss and number of directions during training", fontsize=11)
     _one_legend(ax, counts)
     return ax
@@ -100,7 +101,7 @@ def _draw_run(ax: Axes, counts: Axes, run: pd.DataFrame, look: dict[str, Any], n
             counts.plot(there["place"], there[column].astype(float), marker="s", label=label, **styled)
 
 
-def _count_axis(counts: Axes) -> None:
+def _count_axis(counts: Axes, meaning: str) -> None:
     if not counts.lines:
         counts.set_yticks([])
         return
@@ -113,7 +114,7 @@ def _count_axis(counts: Axes) -> None:
     else:
         counts.set_ylim(0, high + 1)
         counts.yaxis.set_major_locator(MaxNLocator(integer=True))
-    counts.set_ylabel("number of directions", color=COUNT)
+    counts.set_ylabel("number of directions" + (f"\n{meaning}" if meaning else ""), color=COUNT)
 
 
 def _one_legend(ax: Axes, counts: Axes) -> None:
@@ -158,6 +159,8 @@ def effective_ratio(
     ax.set_ylim(bottom=0)
     seeds = known["seed"].nunique()
     band = f"mean over {seeds} seeds and its {level:.0%} interval" if seeds > 1 else "one seed, no interval"
+    meaning = bounds(flags(known))[1]
+    band += f"; {meaning}" if meaning else ""
     ax.set_title(f"How many of the neurons are different, during training\n{band}", fontsize=11)
     legend_below(ax)
     return ax

@@ -54,7 +54,7 @@ def direction_field(
         _velocities(ax, field, lines)
     ax.set(xlim=(-1.55, 1.55), ylim=(-1.55, 1.55), aspect="equal")
     ax.set(xlabel="weight (longest neuron: length 1)", ylabel="bias")
-    count = f"{len(found)} {noun}" if len(found) == 1 else f"{len(found)} {noun}s"
+    count = f"{found.count} {noun}" if len(found) == 1 else f"{found.count} {noun}s"
     if field is not None:
         count += f", {len(_stable(field, lines))} stable in the field"
     ax.set_title(f"Neurons in the plane of weight and bias: {count}", fontsize=11)

@@ -8,6 +8,7 @@ import pandas as pd
 from matplotlib import colormaps
 from matplotlib.axes import Axes
 
+from analysis.bounds import bounds, flags
 from analysis.figures.canvas import NothingToDrawError, axes, legend_below
 from analysis.figures.curves import CLOCKS, clock
 from analysis.intervals import Interval
@@ -97,6 +98,7 @@ def lines_by_scale(runs: pd.DataFrame, count: str = "lines", ax: Axes | None = N
     ax.yaxis.set_major_formatter("{x:g}")
     seeds = known["seed"].nunique()
     band = f", mean over {seeds} seeds and its {level:.0%} interval" if seeds > 1 else ", one seed"
-    ax.set_title(f"{COUNTS[count]}{band}", fontsize=11)
+    meaning = bounds(flags(known, count.replace("lines", "clusters")))[1]
+    ax.set_title(f"{COUNTS[count]}{band}" + (f"\n{meaning}" if meaning else ""), fontsize=11)
     legend_below(ax)
     return ax

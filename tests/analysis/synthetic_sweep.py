@@ -44,6 +44,7 @@ def power_law_rows(
                     "activation": "relu",
                     "clusters": 3 if gamma > 1 else 200,
                     "clusters_capped": False,
+                    "clusters_exact": True,
                     "converged": True,
                     "status": "converged",
                     **change,

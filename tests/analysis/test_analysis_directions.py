@@ -31,6 +31,17 @@ def test_neurons_of_no_length_or_no_amplitude_count_for_nothing():
     assert groups(np.ones((2, 3)), np.zeros(2)).member.tolist() == [-1, -1]
 
 
+def test_a_count_of_directions_that_stopped_or_left_neurons_out_says_so():
+    angles = np.linspace(0, 2 * np.pi, 300, endpoint=False)
+    many = groups(rays(angles, np.ones(300)), np.ones(300), lines=False, threshold=0.9999)
+    assert (len(many), many.capped, many.count) == (200, True, "≥200")
+    assert groups(np.eye(3), np.ones(3)).count == "3"
+    w = np.random.default_rng(0).standard_normal((2**14 + 1, 3))
+    wide = groups(w, np.ones(len(w)), threshold=0.5)
+    assert not wide.exact
+    assert wide.count == f"≈{len(wide)}"
+
+
 ANGLES = np.linspace(-np.pi, np.pi, 144, endpoint=False)
 UNITS = np.stack([np.cos(ANGLES), np.sin(ANGLES)])
 

@@ -169,6 +169,11 @@ def test_a_count_by_few_centres_at_the_largest_width_is_not_exact():
     assert not only(Exponents()(records.frame(rows)))["clusters_exact"]
 
 
+def test_counts_of_records_that_do_not_tell_are_not_exact():
+    rows = [{**row, "clusters_exact": None} for row in power_law_rows(1.2, 0.0)]
+    assert not only(Exponents()(records.frame(rows)))["clusters_exact"]
+
+
 def test_the_order_of_the_rows_does_not_matter(runs, grid):
     table = runs(*grid, noise=0.05)
     shuffled = table.sample(frac=1, random_state=0).reset_index(drop=True)

@@ -208,11 +208,12 @@ def test_capped_counts_are_written_as_bounds(exponents):
     assert "3" in written
 
 
-def test_counts_by_few_centres_are_written_as_bounds(exponents):
+def test_counts_by_few_centres_are_written_as_about_and_not_as_bounds(exponents):
     exponents.loc[0, "clusters_exact"] = False
-    written = texts(figures.cluster_map(exponents))
-    assert [text for text in written if text.startswith("≤")] == ["≤200"]
-    assert "≤" not in "".join(texts(figures.cluster_map(exponents.assign(clusters_exact=True))))
+    ax = figures.cluster_map(exponents)
+    assert [text for text in texts(ax) if text.startswith("≈")] == ["≈200"]
+    assert "≈: about, as not every neuron was tried as a centre" in ax.get_title()
+    assert "≈" not in "".join(texts(figures.cluster_map(exponents.assign(clusters_exact=True))))
 
 
 def test_no_cluster_counts_cannot_be_drawn(exponents):

@@ -1,3 +1,5 @@
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
@@ -39,6 +41,22 @@ def test_clusters_are_counted_run_by_run_over_the_active_neurons(run_at, options
     assert columns["two_direction_share_initial"][0] != columns["two_direction_share_initial"][1]
     assert not any(columns["clusters_capped"])
     assert all(columns["clusters_exact"])
+
+
+def test_every_count_says_whether_it_stopped_at_its_cap_and_whether_it_is_exact():
+    runs = [Run(Scales(1.0, 1.0, 1.0), 300, 0)]
+    network = TwoLayer.build(runs, data.load(schema.Data(name="sines_3d")))
+    state = SimpleNamespace(network=network, displacement=network.rest)
+    counts = ("clusters", "clusters_initial", "clusters_unweighted")
+    for options, capped, exact in (
+        ({}, False, True),
+        ({"centres": 100}, False, False),
+        ({"clusters_max": 5}, True, True),
+    ):
+        measure = schema.Measure(**options)
+        columns = observables.clusters(state, measure) | observables.unweighted(state, measure)
+        assert [columns[f"{count}_capped"] for count in counts] == [[capped]] * 3
+        assert [columns[f"{count}_exact"] for count in counts] == [[exact]] * 3
 
 
 def test_weights_that_overflowed_are_left_out(run_at):
