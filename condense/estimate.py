@@ -9,8 +9,6 @@ overestimated by 5 to 30 % where it is large. No torch here, except to count the
 
 from __future__ import annotations
 
-from typing import Any
-
 from condense import schema
 from condense.problem import Problem
 from condense.schema.measure import tried
@@ -47,7 +45,7 @@ def seconds(problem: Problem, width: int) -> float:
     """
     size, flow = features(problem, width), problem.config.flow
     if problem.user is not None:
-        return 0.01 + _steps(flow) * (7e-3 + 5e-8 * size)
+        return 0.01 + _steps(problem) * (7e-3 + 5e-8 * size)
     dimension, neurons = _dimension(problem), problem.copies * width
     share = 1.0 if flow.name == "exponential" else 0.25
     step = 5e-4 + share * (2.7e-8 + 9e-10 * dimension) * size
@@ -59,12 +57,14 @@ def seconds(problem: Problem, width: int) -> float:
     if dimension > 2:
         each *= tried(neurons, problem.config.measure.centres) / 512
     clusters = each * neurons if _counts_clusters(problem) else 0.0
-    return 0.01 + 3e-8 * dimension * neurons + _steps(flow) * step + clusters
+    return 0.01 + 3e-8 * dimension * neurons + _steps(problem) * step + clusters
 
 
-def _steps(flow: Any) -> float:
-    if isinstance(flow, schema.Exponential):
-        return float(min(flow.max_steps, 40 * (0.03 / flow.rtol) ** 0.6))
+def _steps(problem: Problem) -> float:
+    flow = problem.config.flow
+    if isinstance(flow, schema.Exponential):  # neurons of compiled steps are followed through their kinks
+        steps = 26 * (0.02 / flow.rtol) ** 0.55 if problem.fused else 40 * (0.03 / flow.rtol) ** 0.6
+        return float(min(flow.max_steps, steps))
     return float(min(flow.max_steps, STEPS[flow.name]))
 
 
