@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -80,10 +81,22 @@ def _cautions(runs: pd.DataFrame) -> list[str]:
         found.append(f"the runs mix {len(commits)} commits of the code: {', '.join(name[:10] for name in commits)}")
     if dirty.any():
         found.append(f"{dirty.sum()} of {len(runs)} runs were made with uncommitted changes of the code")
+    found += _mixed(runs)
     widths = {tuple(sorted(each)) for each in runs.groupby(POINT)["width"].unique()}
     if len(widths) > 1:
         found.append(f"the points have {len(widths)} different lists of widths: their exponents differ by that")
     return found
+
+
+def _mixed(runs: pd.DataFrame) -> list[str]:
+    """Say which code of the user's there is in several versions."""
+    if "code" not in runs:
+        return []
+    versions = Counter(version for code in runs["code"].fillna("") for version in str(code).split())
+    named: dict[str, list[str]] = {}
+    for version, count in sorted(versions.items()):
+        named.setdefault(version.partition("@")[0], []).append(f"{version} ({count} runs)")
+    return [f"the runs mix versions of your code: {', '.join(mine)}" for mine in named.values() if len(mine) > 1]
 
 
 def _regimes(analysis: Analysis) -> list[RenderableType]:

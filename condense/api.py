@@ -15,7 +15,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from condense import data as data_sets
-from condense import identity, records, schema
+from condense import identity, own, records, schema
 from condense.batches import Wanted, batches
 from condense.data import Dataset
 from condense.networks import UserNetwork
@@ -56,6 +56,7 @@ def simulate(
     device: str = "cpu",
     dtype: str = "float64",
     compiled: bool = True,
+    accept_code: str | Iterable[str] = (),
 ) -> pd.DataFrame:
     """Train networks over the plane and return their records, one row a run (`condense.records.COLUMNS`).
 
@@ -78,6 +79,8 @@ def simulate(
         folder: where records and snapshots are kept, as those of a sweep: `python -m analysis` draws what is in it, and
             runs that are there are not computed again.
         compiled: step by compiled kernels where they are made for the network; False takes all steps by torch.
+        accept_code: code of yours whose runs in `folder` count as those of the code as it is now, as the error says
+            that refuses them: "mynet.Net@3f2a9c0d1e4b".
 
     Raises:
         ValueError: a value that is not allowed; the message says what is.
@@ -106,11 +109,13 @@ def simulate(
         "device": device,
         "dtype": dtype,
         "compiled": compiled,
+        "accept_code": _several(accept_code),
     }
     dataset = chosen if isinstance(chosen, Dataset) else data_sets.load(chosen)
     user = None if isinstance(network, str | schema.Network) else network
     places = [_init_config(place, antisymmetric) for place in _places(gamma, gamma_prime, init)]
-    problems = [Problem.of(schema.Config(init=place, **config), dataset, user) for place in places]  # type: ignore[arg-type]
+    hashed = None if user is None else own.object_hash(user)
+    problems = [Problem.of(schema.Config(init=place, **config), dataset, user, hashed) for place in places]  # type: ignore[arg-type]
     if folder is None:
         if snapshots and snapshots.weights:
             raise ValueError("snapshots keep weights: give a folder for them, or snapshots.weights=False")
@@ -164,6 +169,7 @@ def _claim(folder: Path, plain: dict[str, Any]) -> None:
         if held != plain:
             raise ValueError(
                 f"folder: {folder} holds runs that differ in {_differing(held, plain)}; give another folder"
+                f"{_accepting(held, plain)}"
             )
     elif any(folder.glob(f"*/{records.FILE}")):
         raise ValueError(f"folder: {folder} holds runs that are not of simulate(folder=...); give another folder")
@@ -181,6 +187,19 @@ def _differing(there: dict[str, Any], here: dict[str, Any]) -> str:
     """Return how two settings differ."""
     keys = sorted(key for key in there.keys() | here.keys() if there.get(key) != here.get(key))
     return "; ".join(f"{key}: {there.get(key, DEFAULT)} there, {here.get(key, DEFAULT)} here" for key in keys)
+
+
+def _accepting(there: dict[str, Any], here: dict[str, Any]) -> str:
+    """Return how to go on where settings differ in the user's code alone."""
+    code = f"setting.{own.FACT}."
+    differing = [key for key in there.keys() | here.keys() if there.get(key) != here.get(key)]
+    if not all(key.startswith(code) for key in differing):
+        return ""
+    accepted = {key.removeprefix(code): there.get(key, own.UNKNOWN) for key in here if key.startswith(code)}
+    return (
+        f", or if you know that both give the same add {own.accepting(accepted, repr)}: runs that are there stay, and "
+        "what is missing is computed by the code as it is now"
+    )
 
 
 def _rows(problems: list[Problem]) -> Iterator[Row]:

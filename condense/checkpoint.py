@@ -21,17 +21,25 @@ Arrays = dict[str, NDArray[Any]]
 """Parts of a state by dotted name, runs on the leading axis."""
 
 
+HEAD = ("keys", "folders", "origin")
+"""What a file holds besides the state."""
+
+
 class CheckpointError(ValueError):
     """A checkpoint that cannot be used: damaged, or of other code."""
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """The keys of some runs, the folder each belongs to, and what gives the state of all of them in this order."""
+    """The keys of some runs, the folder each belongs to, and what gives the state of all of them in this order.
+
+    `origin` is the code that made the state, see `condense.problem.Problem.origin`.
+    """
 
     keys: tuple[str, ...]
     folders: tuple[str, ...]
     load: Callable[[], Arrays]
+    origin: str = ""
 
     @classmethod
     def read(cls, path: Path) -> Checkpoint:
@@ -40,8 +48,9 @@ class Checkpoint:
         Raises:
             CheckpointError: it is damaged.
         """
-        head = _read(path, ["keys", "folders"])
-        return cls(tuple(head["keys"].tolist()), tuple(head["folders"].tolist()), lambda: _read(path))
+        head = _read(path, HEAD)
+        keys, folders = (tuple(head[name].tolist()) for name in ("keys", "folders"))
+        return cls(keys, folders, lambda: _read(path), str(head["origin"]))
 
     def write(self, path: Path) -> None:
         """Write it to a file, atomically.
@@ -50,7 +59,8 @@ class Checkpoint:
             OSError: there is no space left, say.
         """
         with files.replacing(path) as unfinished, unfinished.open("wb") as file:
-            np.savez(file, **{"keys": np.array(self.keys), "folders": np.array(self.folders), **self.load()})  # type: ignore[arg-type]
+            head = {"keys": np.array(self.keys), "folders": np.array(self.folders), "origin": np.array(self.origin)}
+            np.savez(file, **{**head, **self.load()})  # type: ignore[arg-type]
 
     def of(self, keys: Sequence[str]) -> Arrays:
         """Return the state of some of its runs.
@@ -60,7 +70,7 @@ class Checkpoint:
         """
         place = {key: number for number, key in enumerate(self.keys)}
         chosen = [place[key] for key in keys]
-        return {name: values[chosen] for name, values in self.load().items() if name not in ("keys", "folders")}
+        return {name: values[chosen] for name, values in self.load().items() if name not in HEAD}
 
 
 def _read(path: Path, names: Sequence[str] | None = None) -> Arrays:

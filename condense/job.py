@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from condense import estimate, identity, objective, records, schema
+from condense import estimate, identity, objective, own, records, schema
 from condense.problem import Problem
 from condense.records import FILE
 from front_door.startup import importing
@@ -49,9 +49,17 @@ class Job:
         """What all jobs of a sweep share, by dotted key: what differs from the defaults, the place left out."""
         watched = {name: identity.delta(getattr(self.config, name)) for name in ("measure", "snapshots")}
         facts = {**identity.without_place(self.problem.facts), **watched}
+        facts.pop(own.FACT, None)  # in sources
         if self.config.data.path is None:
             facts["data"] = {"name": self.problem.data.name, **facts["data"]}
         return dict(identity.flat(facts))
+
+    @property
+    def sources(self) -> Mapping[str, str]:
+        """The hashes that the user's code in its runs counts as, by name."""
+        return self.problem.sources
+
+    accepting = staticmethod(own.accepting)
 
     @property
     def wanted(self) -> list[str]:

@@ -8,11 +8,12 @@ from __future__ import annotations
 import functools
 import json
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
-from condense import attainable, identity, registry, schema
+from condense import attainable, identity, own, registry, schema, sources
 from condense import data as data_sets
 from condense.data import Dataset
 from condense.identity import Sample
@@ -32,16 +33,33 @@ OBSERVED = "measure.observables"
 
 @dataclass(frozen=True, eq=False)
 class Problem:
-    """A config with what it names: the data, and a user's network if there is one."""
+    """A config with what it names: the data, and a user's network if there is one.
+
+    `code` has the hashes of the user's code by name, `sources` those that it counts as.
+    """
 
     config: schema.Config
     data: Dataset
     user: UserNetwork | None = None
     facts: dict[str, Any] = field(default_factory=dict)
+    code: Mapping[str, str] = field(default_factory=dict)
+    sources: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, config: schema.Config, data: Dataset | None = None, user: UserNetwork | None = None) -> Problem:
+    def of(
+        cls,
+        config: schema.Config,
+        data: Dataset | None = None,
+        given: UserNetwork | None = None,
+        hashed: str | None = None,
+    ) -> Problem:
         """Resolve every name of a config.
+
+        Args:
+            config: what is to be computed.
+            data: instead of those that the config names.
+            given: a network instead of the one that the config names.
+            hashed: `own.object_hash` of it, as it was before it computed anything.
 
         Raises:
             ValueError: a name, a file or a device that is not there, or a run that could not even start.
@@ -50,9 +68,15 @@ class Problem:
         _check_device(config.device)
         _check_functions(config)
         facts = identity.science(config, data)
-        if user is not None:
-            facts["network"] = {"name": f"{type(user).__module__}.{type(user).__qualname__}", "vars": repr(vars(user))}
-        problem = cls(config, data, user or _user_network(config.network), facts)
+        user = _user_network(config.network) if given is None else given
+        code = own.code_of(config, user)
+        if given is not None:
+            facts["network"] = {"name": own.object_name(given)}
+            code[own.object_name(given)] = hashed or own.object_hash(given)
+        counted_as = own.counted_as(code, config.accept_code)
+        if in_keys := own.in_keys(counted_as):
+            facts[own.FACT] = in_keys
+        problem = cls(config, data, user, facts, code, counted_as)
         if problem.user is not None and config.virtual:
             raise ValueError(
                 f"virtual.widths = {config.virtual.widths} is not allowed: [] for deep networks and networks of your "
@@ -111,6 +135,11 @@ class Problem:
             kernels(len(x), span_basis(inputs).shape[1], LEAKS[self.config.network.activation])
 
     @property
+    def origin(self) -> str:
+        """The code by which its runs are computed, ours and the user's as it is now, in one text."""
+        return json.dumps({"condense": sources.house(), **self.code})
+
+    @property
     def copies(self) -> int:
         """Networks whose difference is the output: 2 with antisymmetric initialisation."""
         return 2 if self.config.init.antisymmetric else 1
@@ -147,6 +176,7 @@ class Problem:
             "flow": config.flow.name,
             "rtol": getattr(config.flow, "rtol", float("nan")),
             **provenance(),
+            "code": " ".join(f"{name}@{hashed}" for name, hashed in self.code.items()),
             "device": config.device,
             "dtype": config.dtype,
         }

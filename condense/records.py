@@ -100,6 +100,7 @@ COLUMNS: Mapping[str, str] = {
     "version": "str",
     "commit": "str",
     "dirty": "boolean",
+    "code": "str",  # the user's own code, mynet.Net@3f2a9c0d1e4b, by the hash of its source; empty without
     "torch": "str",
     "device": "str",
     "dtype": "str",

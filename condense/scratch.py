@@ -33,8 +33,8 @@ class Scratch:
         for run in wanted:
             left.setdefault(run.key, run)
         self._files = {path: each for path, each in self._readable() if left.keys() & set(each.keys)}
-        newest_first = reversed(self._files.values())
-        found = [(each, [left.pop(key) for key in each.keys if key in left]) for each in newest_first]
+        newest_first = reversed(self._files.items())
+        found = [(checkpoint, list(_taken(path, checkpoint, left))) for path, checkpoint in newest_first]
         return [(checkpoint, runs) for checkpoint, runs in found if runs]
 
     def _readable(self) -> Iterator[tuple[Path, Checkpoint]]:
@@ -57,7 +57,7 @@ class Scratch:
         assert self._folder is not None
         assert batch.source is not None
         source, keys = batch.source, batch.keys
-        checkpoint = Checkpoint(keys, tuple(folders), lambda: source.of(keys))
+        checkpoint = Checkpoint(keys, tuple(folders), lambda: source.of(keys), batch.problem.origin)
         path = self._folder / f"{hashlib.sha256(''.join(keys).encode()).hexdigest()[:16]}.npz"
         try:
             checkpoint.write(path)
@@ -89,6 +89,18 @@ class Scratch:
             held = records.held(self._folder / folder / records.FILE)
             keys = keys - {key for key, (status, _) in held.items() if status != "failed"}
         return not keys
+
+
+def _taken(path: Path, checkpoint: Checkpoint, left: dict[str, Wanted]) -> Iterator[Wanted]:
+    """Take from the runs that are left those that a checkpoint of the code as it is now holds."""
+    of_other_code = 0
+    for key in checkpoint.keys:
+        if key in left and left[key].problem.origin == checkpoint.origin:
+            yield left.pop(key)
+        else:
+            of_other_code += key in left
+    if of_other_code:
+        warnings.warn(f"{path}: a checkpoint of other code; {of_other_code} runs start anew", stacklevel=2)
 
 
 def _age(path: Path) -> float:

@@ -56,6 +56,12 @@ class TaskCall:
     def __init__(self, config: Mapping[str, Any]) -> None:
         self.config = config
         self.settings: Mapping[str, Any] = {}
+        self.sources: Mapping[str, str] = {}
+
+    @staticmethod
+    def accepting(sources: Mapping[str, str]) -> str:
+        """Return nothing: it is not known what the function depends on."""
+        return ""
 
     @property
     def wanted(self) -> Sequence[str]:

@@ -41,6 +41,14 @@ class Job(Protocol):
         """What it shares with all jobs of a sweep, by dotted config key."""
 
     @property
+    def sources(self) -> Mapping[str, str]:
+        """The hashes of the user's code that its results depend on, by name; jobs of a sweep may use different code."""
+
+    @staticmethod
+    def accepting(sources: Mapping[str, str]) -> str:
+        """Return the override by which results of this code count as those of the code as it is now."""
+
+    @property
     def wanted(self) -> Sequence[str]:
         """The keys of its results."""
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,9 @@ __all__ = ["FILE", "Manifest", "OtherSweepError"]
 
 FILE = "sweep.json"
 
+UNKNOWN = "unknown"
+"""The hash of code from before it was noted."""
+
 
 class OtherSweepError(ValueError):
     """The folder holds a sweep with other settings."""
@@ -22,10 +25,14 @@ class OtherSweepError(ValueError):
 
 @dataclass(frozen=True)
 class Manifest:
-    """The settings shared by all jobs of a sweep, by dotted key, and the keys that vary besides the place."""
+    """The settings shared by all jobs of a sweep, by dotted key, the keys that vary besides the place, and the code.
+
+    `sources` has the hashes of the user's code in the sweep, by name; None where that was not noted yet.
+    """
 
     settings: Mapping[str, Any]
     swept: tuple[str, ...]
+    sources: Mapping[str, str] | None = None
 
     @classmethod
     def of(cls, settings: Mapping[str, Any], swept: Collection[str]) -> Manifest:
@@ -47,28 +54,54 @@ class Manifest:
     @property
     def digest(self) -> str:
         """A short hash for a folder name."""
-        content = json.dumps(asdict(self), sort_keys=True)
+        content = json.dumps({"settings": dict(self.settings), "swept": self.swept}, sort_keys=True)
         return hashlib.sha256(content.encode()).hexdigest()[:8]
 
-    def claim(self, folder: Path) -> None:
+    def check(self, folder: Path, accepting: Callable[[Mapping[str, str]], str]) -> Manifest | None:
+        """Return the manifest of a folder if this one agrees with it, None if there is none.
+
+        Raises:
+            OtherSweepError: the folder holds a sweep with other settings or code; the message shows the differences.
+        """
+        held = Manifest.held(folder)
+        if held is None:
+            return None
+        elsewhere = f"name another folder: hydra.sweep.dir={folder}_2"
+        self.agree(
+            held,
+            f"{folder} holds a sweep with other settings",
+            f"Points, widths and seeds can be added to a sweep; for anything else {elsewhere}",
+        )
+        old, new = held._sources_of(self), self.sources or {}
+        if lines := [f"  {name}: there {old[name]}, now {new[name]}" for name in old if old[name] != new[name]]:
+            raise OtherSweepError(
+                "\n".join([f"{folder} holds results of other code of yours:", *lines])
+                + f"\nNothing was started. For the code as it is now {elsewhere}. Or, if you know that both give the "
+                f"same, add {accepting(old)}: what is there stays, and what is missing is computed by the code as it "
+                "is now"
+            )
+        return held
+
+    def _sources_of(self, other: Manifest) -> dict[str, str]:
+        """Return the hashes here of the code that another manifest names too."""
+        names = other.sources or {}
+        here = dict.fromkeys(names, UNKNOWN) if self.sources is None else self.sources
+        return {name: here[name] for name in names if name in here}
+
+    def claim(self, folder: Path, accepting: Callable[[Mapping[str, str]], str]) -> None:
         """Write the manifest into a folder, or agree with the one that is there.
 
         Raises:
-            OtherSweepError: the folder holds a sweep with other settings; the message shows the differences.
+            OtherSweepError: as `check`.
         """
-        held = Manifest.held(folder)
-        if held is not None:
-            self.agree(
-                held,
-                f"{folder} holds a sweep with other settings",
-                "Points, widths and seeds can be added to a sweep; for anything else name another folder: "
-                f"hydra.sweep.dir={folder}_2",
-            )
-            return
-        write(folder / FILE, json.dumps(asdict(self), indent=1) + "\n")
+        held = self.check(folder, accepting)
+        there = {} if held is None else held.sources or {}
+        both = replace(self, sources={**there, **(self.sources or {})})
+        if both != held:
+            write(folder / FILE, json.dumps(asdict(both), indent=1) + "\n")
 
     def agree(self, other: Manifest, complaint: str, advice: str = "") -> None:
-        """Raise OtherSweepError with the differences if another manifest is not the same."""
+        """Raise OtherSweepError with the differences if the settings of another manifest are not the same."""
         old, new = ({**m.settings, "swept keys": list(m.swept)} for m in (other, self))
         lines = [
             f"  {key}: there {_shown(old, key)}, now {_shown(new, key)}"
@@ -90,7 +123,7 @@ def _shown(settings: Mapping[str, Any], key: str) -> str:
 def _read(path: Path) -> Manifest:
     try:
         held = json.loads(path.read_text())
-        return Manifest(held["settings"], tuple(held["swept"]))
+        return Manifest(held["settings"], tuple(held["swept"]), held.get("sources"))
     except (ValueError, KeyError, TypeError) as error:
         raise OtherSweepError(
             f"{path} is damaged ({error}): it says what the sweep in this folder is. Move it away, and the next launch "

@@ -6,6 +6,7 @@ import contextlib
 import functools
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -108,7 +109,7 @@ class GridSweeper(Sweeper):
         """Write into the folder what its jobs share and what is ordered."""
         try:
             with sweep.locked():
-                manifest.claim(sweep.folder)
+                manifest.claim(sweep.folder, job_class(self._job).accepting)
                 sweep.keep()
         except ValueError as error:
             raise ConfigCompositionException(str(error)) from error
@@ -211,8 +212,8 @@ class GridSweeper(Sweeper):
         manifest, *others = (_shared(job, swept) for job in jobs)
         for other in others:
             manifest.agree(other, "the jobs of this command differ in more than the keys swept")
-        if held is not None:
-            manifest.claim(folder)
+        manifest = replace(manifest, sources={name: code for job in jobs for name, code in job.sources.items()})
+        manifest.check(folder, jobs[0].accepting)
         return folder, manifest
 
     def _folder(self, manifest: Manifest) -> Path:

@@ -160,8 +160,9 @@ class Worker:
         job = made(order.config)
         if not set(job.wanted) >= set(order.wanted):
             raise OtherJobError(
-                f"{order.name} is not what was submitted: its results have other keys now, as when a data file has "
-                "changed. Give the sweep's command again; if it refuses this folder, with another hydra.sweep.dir"
+                f"{order.name} is not what was submitted: its results have other keys now, as when a data file or "
+                "code of your own has changed. Give the sweep's command again; if it refuses this folder, it says how "
+                "to go on"
             )
         write_hydra_files(self.submission.sweep / order.name, order.config, hydra)
         return job

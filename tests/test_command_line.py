@@ -92,6 +92,26 @@ def test_a_network_and_data_of_your_own(here):
     assert set(runs.data) == {"my.npz"}
 
 
+def test_own_code_that_was_edited_is_not_mixed_with_what_it_was(here):
+    command = ("-m", "init.gamma=1.0", "network._target_=mynet.Net", "data.path=my.npz", "flow.stop=1e-2", *SMALL)
+    first = condense(here, *command)
+    assert first.returncode == 0, first.stderr
+    [folder] = (here / "multirun").glob("grid_*")
+    before = written(folder)
+    (here / "mynet.py").write_text(NET.replace("torch.relu", "torch.tanh"))
+    for more in ((), ("widths=[20,40,80]",)):
+        refused = condense(here, *command, *more)
+        assert refused.returncode == 1
+        assert re.search(r"mynet.Net: there \w{12}, now \w{12}\nNothing was started", refused.stderr)
+        assert written(folder) == before
+    [accept] = re.findall(r"accept_code=\[mynet.Net@\w+\]", refused.stderr)
+    added = condense(here, *command, "widths=[20,40,80]", accept)
+    assert added.returncode == 0, added.stderr
+    runs = collected(folder).sort_values("width")
+    assert list(runs.width) == [20, 40, 80]
+    assert [name == runs.code.iloc[0] for name in runs.code] == [True, True, False]
+
+
 @pytest.mark.parametrize("sweep", [(), ("-m", "hydra/launcher=basic", "hydra/sweeper=basic", "hydra.sweep.dir=out")])
 def test_paths_start_where_the_command_was_typed(here, sweep):
     done = condense(here, *sweep, "data.path=my.npz", "hydra.job.chdir=true", "flow.stop=1e-3", *SMALL)

@@ -49,6 +49,7 @@ class Config:
     dtype: str = "float64"
     compiled: bool = True
     objective: str | None = None
+    accept_code: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         for key, kinds in KINDS.items():
@@ -74,6 +75,8 @@ class Config:
                 refuse(f"snapshots.{key}", chosen, f"null, or some of {key} = {known}")
         if self.virtual:
             _check_virtual(self.virtual, self.init.antisymmetric, self.network.keep, self.dtype)
+        if not all(line.count("@") == 1 and all(line.partition("@")) for line in self.accept_code):
+            refuse("accept_code", list(self.accept_code), "names with a hash each, such as [mynet.Net@3f2a9c0d1e4b]")
         if self.dtype not in ("float64", "float32"):
             refuse("dtype", self.dtype, "float64 or float32")
         if self.network.keep < 1:

@@ -62,6 +62,14 @@ def test_mixed_commits_and_uncommitted_changes_are_warned_of(tmp_path):
     assert "12 of 24 runs were made with uncommitted changes" in text
 
 
+def test_mixed_versions_of_own_code_are_warned_of(tmp_path):
+    rows = power_law_rows(1.0, 0.0, code="my.f@1 my.Net@2") + power_law_rows(1.1, 0.0, code="my.f@1 my.Net@3")
+    assert "the runs mix versions of your code: my.Net@2 (12 runs), my.Net@3 (12 runs)" in text_of(
+        write(tmp_path, rows)
+    )
+    assert "mix versions" not in text_of(write(tmp_path, power_law_rows(1.0, 0.0, code="my.f@1 my.Net@2")))
+
+
 def test_skipped_files_notes_and_written_files_are_listed(sweep):
     folder = sweep((1.0, 0.0))
     (folder / "x").mkdir()

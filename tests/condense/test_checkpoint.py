@@ -209,11 +209,24 @@ def flip(path):
 def of_other_code(path):
     saved = Checkpoint.read(path)
     values = saved.load()
-    del values["memory.dt"], values["keys"], values["folders"]
-    Checkpoint(saved.keys, saved.folders, lambda: values).write(path)
+    del values["memory.dt"], values["keys"], values["folders"], values["origin"]
+    Checkpoint(saved.keys, saved.folders, lambda: values, saved.origin).write(path)
 
 
-@pytest.mark.parametrize("damage", [truncate, empty, flip, of_other_code])
+def of_another_version(path):
+    saved = Checkpoint.read(path)
+    values = {name: array for name, array in saved.load().items() if name not in checkpoint.HEAD}
+    Checkpoint(saved.keys, saved.folders, lambda: values, saved.origin + " ").write(path)
+
+
+def from_before_origins(path):
+    saved = dict(np.load(path))
+    del saved["origin"]
+    with path.open("wb") as file:
+        np.savez(file, **saved)
+
+
+@pytest.mark.parametrize("damage", [truncate, empty, flip, of_other_code, of_another_version, from_before_origins])
 def test_a_damaged_checkpoint_is_told_and_ignored(tmp_path, interrupted, damage):
     place, path = interrupted
     damage(path)

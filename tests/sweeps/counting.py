@@ -23,7 +23,12 @@ class Job:
         self.config = config
         self.name = f"x={config['x']}"
         self.settings = {"power": config.get("power", 2)}
+        self.sources = {}
         self.wanted = [f"{config['x']}:{repeat}" for repeat in range(config.get("first", 0), config.get("repeats", 2))]
+
+    @staticmethod
+    def accepting(sources):
+        return ""
 
     @staticmethod
     def held(folder: Path):

@@ -68,7 +68,12 @@ class Job:
         self.config = config
         self.name = f"x={config['x']},y={config['y']}"
         self.settings = {"colour": config["colour"]}
+        self.sources = {}
         self.wanted = [f"{self.name}:{repeat}" for repeat in config["repeats"]]
+
+    @staticmethod
+    def accepting(sources):
+        return ""
 
     @staticmethod
     def held(folder: Path):
