@@ -65,7 +65,7 @@ def _decoded(path: Path, source: str) -> str:
 
 def _records(text: str, source: str) -> list[Record]:
     """Return the records that are not blank, the header first."""
-    header = next((line for line in io.StringIO(text) if line.strip()), None)
+    header = next((line for line in io.StringIO(text, newline="") if line.strip()), None)
     if header is None:
         raise ValueError(f"{source}: the file is empty; expected a header line with a column y, and numbers below it")
     separator = _separator(header, source)

@@ -24,7 +24,7 @@ TABLE = "a,b,y\n0.5,1,1\n2,-3e-7,-1\n"
         TABLE.replace(",", ", "),
         TABLE.replace(",", "  "),
         TABLE.replace("\n", "\r\n"),
-        TABLE.replace("\n", "\r"),
+        TABLE.replace("\n", "\r").replace("a,", "a;a,"),
         "\ufeff" + TABLE,
         "\n" + TABLE.replace("\n", "\n\n") + " \n",
         TABLE.replace("a,", '"the ""a"", in cm",').replace("2,", '"2",'),
