@@ -93,6 +93,16 @@ def test_what_does_not_fit_into_the_memory_of_a_task_leaves_the_rest(terminal):
     assert found.groupby("width").size().to_dict() == {NARROW: 12, WIDE: 4, WRONG: 4}
 
 
+def test_a_sweep_is_submitted_from_inside_an_allocation(terminal, reference):
+    """Its memory per processor would end the sweep's tasks, which have theirs per node."""
+    sweep = ("hydra.sweep.dir=sweep", *gates(2), "hydra/launcher=slurm", "hydra.launcher.mem_gb=0.7")
+    options = ("hydra.launcher.detach=true", "hydra.launcher.additional_parameters={mail-type:NONE}")
+    task = ("srun", "--cpus-per-task=1", "--mem-per-cpu=900", f"--chdir={terminal.folder}")
+    terminal.cluster.run(*task, sys.executable, "-m", "condense", "-m", *sweep, *options)
+    assert "2 of 2 points complete" in terminal.run("sweeps", "wait", "sweep")
+    equal(terminal.runs(), reference.loc[terminal.runs().index])
+
+
 @pytest.fixture
 def closed_partition(terminal):
     """A partition that takes tasks and starts none until `main` is up again."""
