@@ -94,18 +94,27 @@ def write_json(path: Path, content: Any) -> None:
     write(path, json.dumps(content) + "\n")
 
 
-def read_json(path: Path) -> Any:
+def read_json(path: Path, made: Callable[[Any], Any] = lambda plain: plain) -> Any:
     """Return what a JSON file holds, None if it is not there.
 
+    Args:
+        path: of the file.
+        made: makes of plain values what is returned.
+
     Raises:
-        ValueError: it is damaged; the message names it.
+        ValueError: it is damaged, or holds what nothing can be made of; the message names it.
     """
     try:
-        return json.loads(path.read_text())
+        text = path.read_text()
     except (FileNotFoundError, NotADirectoryError):
         return None
     except ValueError as error:
         raise ValueError(f"{path} is damaged: {error}") from error
+    try:
+        return made(json.loads(text))
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        told = error if isinstance(error, ValueError) else f"{type(error).__name__}: {error}"
+        raise ValueError(f"{path} is damaged: {told}") from error
 
 
 @contextlib.contextmanager

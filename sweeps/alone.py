@@ -76,8 +76,7 @@ class TaskCall:
     @staticmethod
     def held(folder: Path) -> Mapping[str, tuple[str, str]]:
         """Return which call has returned."""
-        returned = read_json(folder / VALUE_FILE)
-        return {} if returned is None else {returned["key"]: ("done", "")}
+        return read_json(folder / VALUE_FILE, lambda returned: {returned["key"]: ("done", "")}) or {}
 
     @classmethod
     def run_together(
@@ -127,8 +126,7 @@ class TaskCall:
 
 def value_of(folder: Path) -> Any:
     """Return what the call in a folder returned, None if none has."""
-    returned = read_json(folder / VALUE_FILE)
-    return None if returned is None else returned["value"]
+    return read_json(folder / VALUE_FILE, lambda returned: returned["value"])
 
 
 def _kept(value: Any) -> Any:

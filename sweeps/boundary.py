@@ -288,5 +288,4 @@ def _refuse_detached(launcher: Launcher) -> None:
 
 def _read(state: Path) -> Asked:
     """Return what was asked for in a folder."""
-    held = read_json(state)
-    return {(x, y): repeats for x, y, repeats in held["asked"]} if held else {}
+    return read_json(state, lambda plain: {(x, y): repeats for x, y, repeats in plain["asked"]}) or {}

@@ -129,7 +129,11 @@ class Submission:
     @classmethod
     def read(cls, folder: Path) -> Submission:
         """Return the submission of a folder."""
-        return cls(folder=folder.resolve(), **read_json(folder / "submission.json"))
+        path = folder / "submission.json"
+        submission: Submission | None = read_json(path, lambda plain: cls(folder=folder.resolve(), **plain))
+        if submission is None:
+            raise ValueError(f"{path} is not there, which says what was submitted")
+        return submission
 
     @property
     def task(self) -> bytes:
@@ -138,7 +142,7 @@ class Submission:
 
     def orders(self, k: int) -> list[Order]:
         """Return the orders of a pack."""
-        return [Order.read(plain) for plain in read_json(self._file(k, "json"))]
+        return list(read_json(self._file(k, "json"), lambda plain: [Order.read(each) for each in plain]))
 
     def handed_on(self) -> set[tuple[str, str]]:
         """Return the results, by job and key, that were handed out again after this."""
@@ -157,10 +161,10 @@ class Submission:
     def word(self, k: int) -> Word | None:
         """Return the last word on a pack, None if no worker has started on it or a crash has damaged it."""
         try:
-            plain = read_json(self.word_file(k))
+            word: Word | None = read_json(self.word_file(k), lambda plain: Word(**plain))
         except ValueError:
             return None
-        return None if plain is None else Word(**plain)
+        return word
 
     def say(self, k: int, word: Word, **changes: Any) -> Word:
         """Leave a word on a pack."""

@@ -270,14 +270,15 @@ def _held(folder: Path) -> dict[str, Any] | None:
     Raises:
         ValueError: it is damaged, or orders something outside of the folder; the message names it.
     """
-    held = read_json(_file(folder))
-    if held is None:
-        return None
-    try:
-        orders = [Order.read(plain) for plain in held["orders"]]
-        return {"job": held["job"], "program": held["program"], "orders": orders}
-    except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"{_file(folder)} is damaged: {error}") from error
+    held: dict[str, Any] | None = read_json(
+        _file(folder),
+        lambda plain: {
+            "job": plain["job"],
+            "program": plain["program"],
+            "orders": [Order.read(each) for each in plain["orders"]],
+        },
+    )
+    return held
 
 
 def _file(folder: Path) -> Path:

@@ -138,12 +138,13 @@ def _alive(submission: Submission, k: int) -> bool:
 
 def _process(submission: Submission, k: int) -> psutil.Process | None:
     """Return the worker of a pack if it runs on this machine."""
-    start = read_json(_start_file(submission, k))
+    start = read_json(_start_file(submission, k), lambda plain: (int(plain["pid"]), float(plain["created"])))
     if start is None or submission.host != socket.gethostname():
         return None
+    pid, created = start
     try:
-        process = psutil.Process(start["pid"])
-        same = abs(process.create_time() - start["created"]) < 1 and process.status() != psutil.STATUS_ZOMBIE
+        process = psutil.Process(pid)
+        same = abs(process.create_time() - created) < 1 and process.status() != psutil.STATUS_ZOMBIE
     except psutil.Error:
         return None
     return process if same else None

@@ -1,5 +1,6 @@
 """How a sweep stands: in the summary, the table, the JSON, and the exit status."""
 
+import itertools
 import json
 import re
 import shlex
@@ -145,6 +146,19 @@ def test_bad_commands_say_what_is_allowed(squares, capsys, tmp_path):
     (squares.sweep.folder / ".sweep" / "orders.json").write_text("{")
     assert main(["status", folder]) == 2
     assert "orders.json is damaged" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("text", ["[]", "3", "null", '{"a": 1}', '[{"a": 1}]'])
+def test_files_of_a_sweep_that_hold_something_else_are_named_or_made_anew(squares, capsys, text):
+    squares.run({"x": 1})
+    files = sorted((squares.sweep.folder / ".sweep").rglob("*.json"))
+    assert {"orders.json", "submission.json"} < {file.name for file in files}
+    for file, command in itertools.product(files, ("status", "cancel", "resume")):
+        before = file.read_text()
+        file.write_text(text)
+        code, told = main([command, str(squares.sweep.folder)]), capsys.readouterr()
+        assert code == 0 or (code == 2 and f"{file} is damaged: " in told.err), (file, command, told)
+        file.write_text(before)
 
 
 def test_a_sweep_of_hydras_own_launchers_is_resumed_by_its_command(squares, capsys):
