@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -41,6 +42,8 @@ def refuse_empty(parsed: Sequence[Override]) -> None:
     for override in parsed:
         if override.is_interval_sweep():
             allowed = "values, or steps such as range(0.6,1.4,0.1); an interval is for hydra/sweeper=boundary"
+        elif override.is_range_sweep() and not all(map(math.isfinite, _ends(override))):
+            allowed = "range(first,end,step) of finite numbers"
         elif override.is_sweep_override() and not _values(override):
             allowed = "a sweep of at least one value"
         else:
@@ -69,6 +72,12 @@ def refuse_shared(planned: Iterable[Planned], swept: Sequence[str]) -> None:
                 f"{other.name} and {each.name} are the same runs: {' and '.join(swept)} does not tell them apart, and "
                 f"one of each two would be lost; {advice}"
             )
+
+
+def _ends(override: Override) -> list[float]:
+    """Return the numbers of a range: first, end and step."""
+    swept: Any = override.value()
+    return [float(number) for number in (swept.start, swept.stop, swept.step)]
 
 
 def _values(override: Override) -> list[object]:

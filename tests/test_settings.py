@@ -73,6 +73,13 @@ def names(folder):
             "init.gamma=1.0 and init.gamma=1.0000000000001 would share the folder gamma=1,gamma_prime=0: give the",
         ),
         (["-m", "hydra/launcher=local", "hydra.job.chdir=true"], "hydra.job.chdir = True has no effect with hydra/lau"),
+        *(
+            (
+                ["-m", f"init.gamma=range({ends})"],
+                "init.gamma = range.* is not allowed: range.first,end,step. of finite numbers",
+            )
+            for ends in ("0,inf", "nan,1", "0,1,inf")
+        ),
         (
             ["-m", "init.gamma=range(0,1,-1)"],
             "init.gamma = range\\(0,1,-1\\) is not allowed: a sweep of at least one",
