@@ -82,10 +82,11 @@ def resume(options: argparse.Namespace) -> int:
     site = _site(sweep, options.change)
     last = sweep.submissions[-1] if sweep.submissions else None
     changed = code.changed(last.code) if last else []
+    launch = Launch.again(sweep, site)
     if changed:
+        launch.check()
         files = f"{changed[0]} and {len(changed) - 1} more files" if len(changed) > 1 else changed[0]
         console.print(f"the code as it is now is taken: {files} changed", highlight=False, soft_wrap=True)
-    launch = Launch.again(sweep, site)
     with sweep.locked():
         submission = launch.submit(lost=options.lost)
     tasks = 0 if submission is None else len(submission.packs)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -16,7 +17,7 @@ from sweeps.packing import check_memory
 from sweeps.progress import watched
 from sweeps.sites import Site, SubmissionError
 from sweeps.submission import Submission
-from sweeps.sweep import MISSING, NoSweepError, Sweep
+from sweeps.sweep import MISSING, NoSweepError, Sweep, job_class
 
 __all__ = ["FailedFastError", "Launch", "wait"]
 
@@ -53,6 +54,13 @@ class Launch:
         place = {"cwd": last.cwd, "path": last.path, "installed": last.installed, "files": list(last.code)}
         task = last.task if sweep.job is None else None
         return cls(sweep, site, last.hydra, task, place, last.fail_fast)
+
+    def check(self) -> None:
+        """Raise OtherJobError if what is left to do is not what was ordered, as the code it needs is other code now."""
+        if self.sweep.job is not None:
+            sys.path[:] = self.sweep.submissions[-1].search_path(sys.path)
+            for order in self.sweep.undone(self.sweep.look()):
+                order.job(job_class(self.sweep.job))
 
     def submit(self, lost: bool = False) -> Submission | None:
         """Hand out what lacks results and nobody works on; None if that is nothing. The sweep's lock must be held.

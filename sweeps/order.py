@@ -11,7 +11,11 @@ from typing import Any
 from durable.folders import NAME_MAX
 from sweeps.job import Job
 
-__all__ = ["Order", "merged"]
+__all__ = ["Order", "OtherJobError", "merged"]
+
+
+class OtherJobError(ValueError):
+    """The config of an order makes another job than it did."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,21 @@ class Order:
     def of(cls, job: Job, **fields: Any) -> Order:
         """Return the order of a job."""
         return cls(wanted=tuple(job.wanted), cost=job.cost, memory_gb=job.memory_gb, **fields)
+
+    def job(self, made: type[Job]) -> Job:
+        """Return the job that was ordered.
+
+        Raises:
+            OtherJobError: what its config makes now has other results.
+        """
+        job = made(self.config)
+        if not set(job.wanted) >= set(self.wanted):
+            raise OtherJobError(
+                f"{self.name} is not what was submitted: its results have other keys now, as when a data file or "
+                "code of your own has changed. Give the sweep's command again; if it refuses this folder, it says how "
+                "to go on"
+            )
+        return job
 
     @classmethod
     def read(cls, plain: Mapping[str, Any]) -> Order:

@@ -45,10 +45,6 @@ PATIENCE = 50
 EXIT_FAILED, EXIT_REFUSED = 1, 3
 
 
-class OtherJobError(ValueError):
-    """The config of an order makes another job than it did."""
-
-
 class Left(BaseException):
     """Told to stop in the middle of a task function, which has no other place to notice."""
 
@@ -157,13 +153,7 @@ class Worker:
         if made is TaskCall:
             hydra["sweep"]["dir"] = str(self.submission.sweep)  # wherever it lies now
             return TaskCall({**order.config, "hydra": hydra})
-        job = made(order.config)
-        if not set(job.wanted) >= set(order.wanted):
-            raise OtherJobError(
-                f"{order.name} is not what was submitted: its results have other keys now, as when a data file or "
-                "code of your own has changed. Give the sweep's command again; if it refuses this folder, it says how "
-                "to go on"
-            )
+        job = order.job(made)
         write_hydra_files(self.submission.sweep / order.name, order.config, hydra)
         return job
 

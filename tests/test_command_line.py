@@ -214,7 +214,9 @@ def test_a_job_that_raises_leaves_the_others_and_says_how_to_run_it_again(here):
 
     [again] = [line.split("again: ")[1] for line in bad.stdout.splitlines() if "again: " in line]
     (here / "mynet.py").write_text(NET.replace("raise RuntimeError", "print"))
-    mended = condense(here, *shlex.split(again)[3:])
+    refused = condense(here, *shlex.split(again)[3:])
+    [accept] = re.findall(r"accept_code=\[mynet.Raises@\w+\]", refused.stderr)
+    mended = condense(here, *shlex.split(again)[3:], accept)
     assert mended.returncode == 0, mended.stderr
     assert "1 of 1 points complete" in mended.stdout
     assert collected(here / "my sweep").converged.all()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 
@@ -173,7 +174,12 @@ def test_conf_may_change_under_a_queued_sweep_and_code_may_not(terminal, closed_
     sacct = ("sacct", "-nPX", f"--jobs={terminal.words('code')[0].job_id}", "--format=State,ExitCode")
     terminal.until(lambda: terminal.cluster.run(*sacct).stdout.strip() == "FAILED|3:0", "sacct")
 
-    said = terminal.run("sweeps", "resume", "code", "detach=false")
-    assert f"the code as it is now is taken: {module} changed" in said
+    said = terminal.run("sweeps", "resume", "code", "detach=false", status=2)
+    assert "is not what was submitted: its results have other keys now" in said
+    assert len(terminal.submissions("code")) == 1
+    experiment.write_text(EXPERIMENT)
+    said = terminal.end(terminal.launch(*options, detach="false"), status=1)
+    [accept] = re.findall(r"accept_code=\[mynet.gate@\w+\]", said)
+    terminal.end(terminal.launch(*options, accept, detach="false"))
     assert terminal.points("code") == {"done": 2}
     assert terminal.runs("code").width.tolist() == [20, 20]
