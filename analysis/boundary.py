@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from analysis.intervals import Interval, degrees, errors, sample
 from analysis.line import crossing, level_line, root, scattered
-from condense import plane
+from condense.theory import NONE, Theory
 
 __all__ = ["COLOUR_RANGE", "COLUMNS", "ROWS", "RULES", "Boundary", "regression_zero"]
 
@@ -67,7 +67,7 @@ COLUMNS = (
 
 @dataclass(frozen=True)
 class Boundary:
-    """The measured and the predicted boundary, a row per gamma' with at least two gammas.
+    """The measured boundary, and the one that a theory predicts, a row per gamma' with at least two gammas.
 
     A zero is the root of a straight line through cells of the row, each the mean over all seeds that the cell has. Its
     interval is of the same cells and the same seeds: what each seed adds to the errors of these means moves the root to
@@ -80,6 +80,7 @@ class Boundary:
 
     interval: Interval = field(default_factory=Interval)
     block: str = "w"
+    theory: Theory = NONE
 
     def __call__(self, slopes: pd.DataFrame) -> pd.DataFrame:
         """Return the table of `boundary.csv` from the slopes of all seeds (points by seeds).
@@ -90,7 +91,7 @@ class Boundary:
         plain = slopes[names == "plane"].dropna(how="all")
         rule = self._by_line if scattered(plain.index.to_frame()) else self._by_rows
         found = rule(plain.droplevel("initialisation"))
-        found["gamma_theory"] = [plane.boundary(gamma_prime, self.block) for gamma_prime in found["gamma_prime"]]
+        found["gamma_theory"] = [self.theory.boundary(gamma_prime, self.block) for gamma_prime in found["gamma_prime"]]
         found["level"] = self.interval.level
         return found.reindex(columns=list(COLUMNS))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,15 +12,14 @@ import pandas as pd
 from analysis.bounds import flags
 from analysis.collect import POINT
 from analysis.intervals import Interval
+from analysis.made import made, theory
 from analysis.reductions import reductions, widest
-from analysis.regimes import measured, order_parameter, predicted
-from condense import plane, records
+from analysis.regimes import measured, order_parameter
+from condense import records
+from condense.theory import Theory
 
-__all__ = ["PAIR", "Exponents", "LocalSlopes", "blocks", "in_pairs", "named", "seed_slopes", "side_by_side"]
-__all__ += ["theory", "usable"]
-
-PREDICTED = ("w", "a", "theta")
-"""The blocks whose exponents the theory of the plane predicts."""
+__all__ = ["PAIR", "Exponents", "LocalSlopes", "blocks", "in_pairs", "named", "predicted", "regimes_predicted"]
+__all__ += ["seed_slopes", "side_by_side", "usable"]
 
 PAIR = [*POINT, "width_low", "width_high"]
 
@@ -66,8 +65,10 @@ class Exponents:
         points = runs.groupby(POINT).size().index
         found = {block: self.interval(seed_slopes(runs, block)).reindex(points) for block in blocks(runs)}
         slopes = [named(table, block) for block, table in found.items()]
-        parts = [*slopes, theory(points, found), self._regimes(found, points), _counts(runs, _seeds(found))]
-        return pd.concat(parts, axis=1).reset_index()
+        held = theory(runs)
+        theories = [predicted(points, held, found), regimes_predicted(points, held, order_parameter(found))]
+        parts = [*slopes, theories[0], self._regimes(found, points), theories[1], _counts(runs, _seeds(found))]
+        return pd.concat(parts, axis=1).assign(**made(runs)).reset_index()
 
     def _regimes(self, found: dict[str, pd.DataFrame], points: pd.Index[Any]) -> pd.DataFrame:
         block = order_parameter(found)
@@ -78,7 +79,6 @@ class Exponents:
                 "level": self.interval.level,
                 "method": table["method"].fillna("none"),
                 "regime": measured(table["low"], table["high"]),
-                "regime_predicted": predicted(points, block),
             },
             index=points,
         )
@@ -90,11 +90,17 @@ def named(table: pd.DataFrame, block: str) -> pd.DataFrame:
     return table[list(names)].astype(float).rename(columns=names)
 
 
-def theory(points: pd.Index[Any], found: dict[str, pd.DataFrame]) -> pd.DataFrame:
+def predicted(points: pd.Index[Any], held: Theory, found: Iterable[str]) -> pd.DataFrame:
     """Return the predicted exponents of those blocks found for which there is a prediction."""
-    rows = [plane.exponents(gamma, gamma_prime) for _, gamma, gamma_prime in points]
-    known = [block for block in PREDICTED if block in found]
-    return pd.DataFrame(rows, index=points)[known].rename(columns=lambda block: f"S_{block}_predicted")
+    known = [block for block in Theory.BLOCKS if held.of(block) and block in found]
+    rows = pd.DataFrame([held.exponents(*place) for place in points.to_list()], index=points)
+    return rows[known].rename(columns=lambda block: f"S_{block}_predicted")
+
+
+def regimes_predicted(points: pd.Index[Any], held: Theory, block: str) -> pd.DataFrame:
+    """Return the predicted regime of each point, and what the prediction is of; "" where there is none."""
+    regimes = [held.regime(name, gamma, gamma_prime, block) for name, gamma, gamma_prime in points]
+    return pd.DataFrame({"regime_predicted": regimes, "theory": held.name if held.of(block) else ""}, index=points)
 
 
 def side_by_side(found: dict[str, pd.DataFrame]) -> pd.DataFrame:

@@ -11,9 +11,10 @@ from analysis import ladder
 from analysis.boundary import Boundary
 from analysis.collapse import collapse, failing, verdicts
 from analysis.collect import POINT
-from analysis.exponents import Exponents, blocks, named, theory
+from analysis.exponents import Exponents, blocks, named, predicted, regimes_predicted
 from analysis.intervals import Interval
-from analysis.regimes import measured, order_parameter, predicted
+from analysis.made import made, theory
+from analysis.regimes import measured, order_parameter
 
 __all__ = ["Infinite", "infinite_width", "main_runs", "measured_runs"]
 
@@ -66,7 +67,7 @@ def infinite_width(virtual: pd.DataFrame, interval: Interval) -> Infinite:
     """Return what the virtual runs of one setting say of infinite width."""
     runs = measured_runs(virtual)
     block = order_parameter(blocks(virtual))
-    boundary = Boundary(interval, block)
+    boundary = Boundary(interval, block, theory(virtual))
     slopes = ladder.rung_slopes(runs, block)
     compared = collapse(virtual, block)
     rungs = np.sort(runs["width"].unique())[:2]
@@ -78,7 +79,7 @@ def infinite_width(virtual: pd.DataFrame, interval: Interval) -> Infinite:
         first_boundary=boundary(ladder.last_slopes(ladder.rung_slopes(first, block))),
         exponents=_exponents(runs, compared, interval, block),
         boundary=boundary(ladder.last_slopes(slopes)),
-        zero_line=ladder.zero_line(slopes, boundary),
+        zero_line=ladder.zero_line(slopes, boundary).assign(theory=boundary.theory.name, **made(virtual)),
         collapse=compared,
         verdicts=verdicts(virtual, compared, block, interval.level),
     )
@@ -105,9 +106,10 @@ def _exponents(runs: pd.DataFrame, compared: pd.DataFrame, interval: Interval, b
         collapse_z=tested["collapse_z"],
         level=interval.level,
         regime=_regimes(known[block], reason.eq("")),
-        regime_predicted=predicted(points, block),
     )
-    return pd.concat([*slopes, theory(points, known), found], axis=1).reset_index()
+    held = theory(runs)
+    parts = [*slopes, predicted(points, held, known), found, regimes_predicted(points, held, block)]
+    return pd.concat(parts, axis=1).assign(**made(runs)).reset_index()
 
 
 def _regimes(table: pd.DataFrame, settled: pd.Series[bool]) -> pd.Series[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 
-__all__ = ["plain_name"]
+__all__ = ["plain_name", "shortened"]
 
 _FORM = re.compile(r"[^\W_][\w=.,+-]*")
 
@@ -23,3 +23,12 @@ def plain_name(text: str) -> str:
         return text
     kept = re.sub(r"[^\w=.,+-]", "_", text).lstrip("_=.,+-")[:24]
     return "_".join([*filter(None, [kept]), hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:8]])
+
+
+def shortened(name: str, most: int = 24) -> str:
+    """Return a name with dots for its middle if it has more letters than that.
+
+    >>> shortened("encoder.layers.0.self-attn.in_proj_weight"), shortened("w1")
+    ('encoder.laye…proj_weight', 'w1')
+    """
+    return name if len(name) <= most else f"{name[: most // 2]}…{name[len(name) - (most - 1) // 2 :]}"

@@ -1,16 +1,19 @@
-"""Regimes: linear, critical or condensed, as measured by an interval and as predicted by theory."""
+"""Regimes: linear, critical or condensed, as measured by an interval."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from condense import plane
+__all__ = ["CRITICAL", "REGIMES", "measured", "order_parameter"]
 
-__all__ = ["REGIMES", "measured", "order_parameter", "predicted"]
+CRITICAL = 0.1
+"""An exponent within +-0.1, RD changing by less than a factor of 1.26 for each decade of width, is as good as 0.
+
+It is what the theory predicts at a distance of .1 in gamma from the line on its linear side, twice as far on the other.
+"""
 
 REGIMES = ("linear", "critical", "condensed", "undetermined")
 
@@ -32,12 +35,8 @@ def order_parameter(blocks: Iterable[str]) -> str:
 def measured(low: pd.Series[float], high: pd.Series[float]) -> pd.Series[str]:
     """Return the regime by the interval of an exponent.
 
-    linear: high < 0;  condensed: low > 0;  critical: contains 0 at these widths;  undetermined: none.
+    linear: high < 0;  condensed: low > 0;  critical: contains 0, and nothing beyond +-`CRITICAL`, at these widths;
+    undetermined: contains 0 and more, so that it may be any of these, or there is none.
     """
-    conditions = [high < 0, low > 0, low.notna() & high.notna()]
+    conditions = [high < 0, low > 0, (low >= -CRITICAL) & (high <= CRITICAL)]
     return pd.Series(np.select(conditions, ["linear", "condensed", "critical"], "undetermined"), index=low.index)
-
-
-def predicted(points: pd.Index[Any], block: str) -> list[str]:
-    """Return the regime of the infinite-width theory at each (initialisation, gamma, gamma'), "" without a theory."""
-    return [plane.regime(gamma, gamma_prime, block) for _, gamma, gamma_prime in points]

@@ -15,9 +15,10 @@ from rich.table import Table
 from analysis.collect import POINT
 from analysis.gaps import gaps
 from analysis.infinite import Infinite
+from analysis.made import told
 from analysis.pipeline import Analysis
 from analysis.reductions import widest
-from analysis.regimes import REGIMES
+from analysis.regimes import CRITICAL, REGIMES
 
 __all__ = ["report", "show"]
 
@@ -58,6 +59,7 @@ def _read(analysis: Analysis) -> list[RenderableType]:
     widths = sorted(runs["width"].dropna().unique())
     statuses = runs["status"].value_counts()
     return [
+        *filter(None, [told(analysis.exponents)]),
         f"Points {len(analysis.exponents)}, runs {len(runs)}, seeds {runs['seed'].nunique()}, "
         f"widths {', '.join(f'{width:g}' for width in widths)}",
         f"Status: {', '.join(f'{count} {status}' for status, count in statuses.items())}; "
@@ -101,7 +103,10 @@ def _mixed(runs: pd.DataFrame) -> list[str]:
 
 def _regimes(analysis: Analysis) -> list[RenderableType]:
     exponents = analysis.exponents
-    critical = "critical: the interval contains 0 at these widths."
+    critical = (
+        f"critical: the interval contains 0 at these widths and lies within +-{CRITICAL:g}; "
+        "undetermined: it goes beyond, or there is none."
+    )
     return [_regime_table(exponents, "Regimes (points)"), *_agreement(exponents, critical)]
 
 
@@ -121,15 +126,15 @@ def _regime_table(exponents: pd.DataFrame, title: str) -> Table:
 
 def _agreement(exponents: pd.DataFrame, critical: str) -> list[str]:
     determined = exponents[exponents["regime"] != "undetermined"]
-    if determined.empty:
-        return []
-    if determined["regime_predicted"].eq("").all():
-        return [critical]
-    pair = determined[["regime", "regime_predicted"]]
+    pair = determined.loc[determined["regime_predicted"] != "", ["regime", "regime_predicted"]]
+    if exponents["regime_predicted"].eq("").all():
+        return [f"No theory is known for these networks, flow and stop; {critical}"]
+    if pair.empty:
+        return [critical[:1].upper() + critical[1:]]
     same = pair["regime"] == pair["regime_predicted"]
     opposite = pair.isin(["linear", "condensed"]).all(axis=1) & ~same
     return [
-        f"Same as the theory (two-layer ReLU, infinite width) at {same.sum()} of {len(determined)} points, "
+        f"Same as the theory ({exponents['theory'].iloc[0]}, infinite width) at {same.sum()} of {len(pair)} points, "
         f"opposite at {opposite.sum()}; {critical}"
     ]
 
@@ -164,7 +169,9 @@ def _infinite(found: Infinite, block: str) -> list[RenderableType]:
         f"Infinite width{top}, {neurons} neurons: S_{block} has {settled}",
         "",
         _regime_table(exponents, "Regimes at infinite width (points)"),
-        *_agreement(exponents, "undetermined: the interval contains 0, and S has not settled."),
+        *_agreement(
+            exponents, f"undetermined: the interval contains 0, and S has not settled or it goes beyond +-{CRITICAL:g}."
+        ),
     ]
     if found.zero_line["gamma"].notna().any():
         parts += ["", _approach(found.zero_line, block)]
@@ -175,9 +182,11 @@ def _approach(zero_line: pd.DataFrame, block: str) -> Table:
     """Return the zeros less the theory by rows and widths."""
     primes = zero_line["gamma_prime"].unique()
     shown = zero_line[zero_line["gamma_prime"].isin(primes[:: max(1, len(primes) // MOST_ROWS)])]
-    off = shown.assign(off=shown["gamma"] - shown["gamma_theory"])
+    theory = shown["gamma_theory"].notna().any()
+    off = shown.assign(off=shown["gamma"] - (shown["gamma_theory"] if theory else 0.0))
     shown = off.pivot_table("off", "gamma_prime", "width")
-    title = f"Zero of S_{block} between neighbouring widths, less the theory, at the geometric mean of the two"
+    less = ", less the theory" if theory else ""
+    title = f"Zero of S_{block} between neighbouring widths{less}, at the geometric mean of the two"
     table = Table(title=title, box=box.SIMPLE, title_justify="left")
     for column in ("gamma'", *(f"{width:.2g}" for width in shown.columns)):
         table.add_column(column, justify="right")

@@ -10,7 +10,7 @@ from analysis.names import plain_name
 
 __all__ = ["by_setting"]
 
-_TELLING = ["network", "activation", "keep", "data", "flow", "antisymmetric", "rtol", "dtype"]
+_TELLING = ["network", "activation", "keep", "data", "flow", "antisymmetric", "rtol", "stop", "dtype"]
 
 
 def by_setting(runs: pd.DataFrame) -> dict[str, pd.DataFrame]:

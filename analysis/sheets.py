@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import textwrap
 from collections.abc import Callable, Mapping
 from itertools import product
 from typing import Any, cast
@@ -15,6 +14,7 @@ from matplotlib.figure import Figure
 
 from analysis import figures
 from analysis.collect import POINT
+from analysis.figures.canvas import entitle, titled
 from analysis.figures.cosines import cosine_bar
 from analysis.figures.panels import panels, share_legend
 from analysis.names import plain_name
@@ -73,9 +73,9 @@ def plate(ax: Axes, snapshots: pd.DataFrame) -> Axes:
     if last.empty:
         raise figures.NothingToDrawError("no plate to draw: no snapshot is of a plain plane point")
     figures.orientation_plate(gathered(last), ax)
-    if (last["neurons"] * (1 + last["antisymmetric"])).max() > MANY:
-        note = f"of wider networks {MANY:,} neurons a box: the larger half of these, and an even choice of the others"
-        ax.set_title(f"{ax.get_title()}\n{note}", fontsize=11)
+    many = (last["neurons"] * (1 + last["antisymmetric"])).max() > MANY
+    note = f"of wider networks {MANY:,} neurons a box: the larger half of these, and an even choice of the others"
+    entitle(ax, ax.get_title(), last, note if many else "")
     return ax
 
 
@@ -101,7 +101,7 @@ def effective_ratio(ax: Axes, curves: pd.DataFrame, level: float) -> Axes:
     """Draw the effective ratios of several settings at one plane point and width."""
     figures.effective_ratio(curves, ax, level=level)
     widths = ", ".join(f"{width:g}" for width in np.unique(curves["width"]))
-    ax.set_title(f"{ax.get_title()}\n{_places(curves)}, width $m = {widths}$", fontsize=11)
+    entitle(ax, ax.get_title(), curves, f"{_places(curves)}, width $m = {widths}$")
     return ax
 
 
@@ -202,13 +202,8 @@ def _headed(axes: list[Axes], title: str, rows: pd.DataFrame, points: int, total
     """Put the title of a figure of panels, and of which runs it is, above them."""
     widths, seeds = ([f"{value:g}" for value in np.unique(rows[name])] for name in ("width", "seed"))
     runs = f"width $m = {', '.join(widths)}$, seed{'s' if len(seeds) > 1 else ''} {', '.join(seeds)}"
-    runs += "".join(f", {rows[name].iloc[0]}" for name in ("activation", "flow") if _one(rows, name))
     some = f", {points} of {total} plane points" if points < total else ""
     figure = cast(Figure, axes[0].figure)
-    title = textwrap.fill(title, int(_LETTERS * figure.get_figwidth()))
-    figure.suptitle(f"{title}\n{runs}{some}", fontsize=12)
+    letters = int(_LETTERS * figure.get_figwidth())
+    figure.suptitle(titled(title, rows, f"{runs}{some}", letters=letters), fontsize=12)
     return axes[0]
-
-
-def _one(rows: pd.DataFrame, name: str) -> bool:
-    return name in rows and len(rows[name].unique()) == 1 and rows[name].iloc[0] != ""

@@ -203,14 +203,12 @@ def exponent(gamma: float, gamma_prime: float, block: str = "w") -> float:
 
 
 def regime(gamma: float, gamma_prime: float, block: str = "w") -> str:
-    """Return "linear", "critical" or "condensed" by the sign of the predicted exponent, "" where there is none.
+    """Return "linear", "critical" or "condensed" by the sign of the predicted exponent.
 
-    >>> regime(0.5, 0.0), regime(1.0, 0.0), regime(1.75, 0.0), regime(1.0, 0.0, "fc1.weight")
-    ('linear', 'critical', 'condensed', '')
+    >>> regime(0.5, 0.0), regime(1.0, 0.0), regime(1.75, 0.0)
+    ('linear', 'critical', 'condensed')
     """
     distance = gamma - boundary(gamma_prime, block)
-    if math.isnan(distance):
-        return ""
     if abs(distance) < 1e-12:
         return "critical"
     return "linear" if distance < 0 else "condensed"
@@ -219,8 +217,7 @@ def regime(gamma: float, gamma_prime: float, block: str = "w") -> str:
 def boundary(gamma_prime: float, block: str = "w") -> float:
     """Return the gamma at which the predicted exponent of a block is zero, on the line of this gamma'.
 
-    gamma = 1 + max(gamma', 0) for w, 1 + max(-gamma', 0) for a, 1 for all parameters (theta); NaN for other blocks,
-    of which nothing is predicted.
+    gamma = 1 + max(gamma', 0) for w, 1 + max(-gamma', 0) for a, 1 for all parameters (theta).
     """
     outward = {"w": gamma_prime, "a": -gamma_prime, "theta": 0.0}
-    return 1.0 + max(outward[block], 0.0) if block in outward else math.nan
+    return 1.0 + max(outward[block], 0.0)

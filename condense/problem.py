@@ -175,6 +175,7 @@ class Problem:
             "data": self.data.name,
             "flow": config.flow.name,
             "rtol": getattr(config.flow, "rtol", float("nan")),
+            "stop": config.flow.stop * (float((self.data.y**2).mean()) if config.flow.relative else 1.0),
             **provenance(),
             "code": " ".join(f"{name}@{hashed}" for name, hashed in self.code.items()),
             "device": config.device,

@@ -69,6 +69,7 @@ COLUMNS: Mapping[str, str] = {
     "data": "str",
     "flow": "str",
     "rtol": "float64",
+    "stop": "float64",  # the mean square residual below which a run has converged, no 1/2
     # what was measured, at the end of training and as the largest value on the way (_sup)
     "rd_w": "float64",
     "rd_a": "float64",

@@ -10,7 +10,7 @@ import pandas as pd
 from rich.console import Console
 from rich.table import Column, Table
 
-from condense import plane, records
+from condense import records, theory
 
 __all__ = ["show"]
 
@@ -20,13 +20,7 @@ _FLAGS = [f"clusters{when}_{flag}" for when in ("", "_initial") for flag in ("ca
 def show(table: pd.DataFrame, folder: Path, console: Console) -> None:
     """Print the records of one job, a row a run, and where they are."""
     first = table.iloc[0]
-    predicted = plane.exponent(first.gamma, first.gamma_prime)
-    regime = plane.regime(first.gamma, first.gamma_prime)
-    console.print(
-        f"{first.initialisation}: gamma = {first.gamma:g}, gamma' = {first.gamma_prime:g}; "
-        f"theory of two-layer ReLU: {regime}, RD_w ~ m^{predicted:.3g}",
-        highlight=False,
-    )
+    console.print(f"{_placed(first)}{_predicted(table)}", highlight=False)
     blocks = [block for block in records.relative_changes(table.columns) if table[f"rd_{block}"].notna().any()]
     sizes = ["width", "neurons"] if table["virtual"].any() else ["width"]
     grid = Table(
@@ -49,6 +43,19 @@ def _count(row: dict[Hashable, Any], name: str) -> str:
     """Return a count of clusters, with ">=" before one that stopped at its cap and "~" before one that is not exact."""
     sign = ">=" if row[f"{name}_capped"] else "" if row[f"{name}_exact"] else "~"
     return f"{sign}{row[name]}"
+
+
+def _placed(run: pd.Series[Any]) -> str:
+    return f"{run['initialisation']}: gamma = {run['gamma']:g}, gamma' = {run['gamma_prime']:g}"
+
+
+def _predicted(table: pd.DataFrame) -> str:
+    """Return what the theory says of the place, where there is one of these runs."""
+    first, left = table.iloc[0], (table["mse_final"] / table["mse_initial"])[table["converged"]].min()
+    held = theory.holding(first.network, first.activation, first.flow, first.keep, left)
+    place = first.initialisation, first.gamma, first.gamma_prime
+    regime = held.regime(*place)
+    return f"; theory of {held.name}: {regime}, RD_w ~ m^{held.exponents(*place)['w']:.3g}" if regime else ""
 
 
 def _columns(*names: str) -> list[Column]:

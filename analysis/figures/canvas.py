@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import textwrap
 from typing import Any, cast
 
 import pandas as pd
@@ -13,6 +15,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import LogFormatter
 
 from analysis.figures.quantity import Quantity
+from analysis.made import told
 
 __all__ = [
     "COORDINATES",
@@ -23,11 +26,19 @@ __all__ = [
     "colour_bar",
     "coordinate_labels",
     "described",
+    "entitle",
     "lay_out",
     "legend_below",
+    "titled",
 ]
 
 SIZE = (9.5, 7.4)  # inches
+
+LETTERS = 95
+"""A line of a title, at most."""
+
+_FORMULA = re.compile(r"\$[^$]*\$")
+_PLACE = "\0" * 12  # of a formula, which takes about as much room
 
 COORDINATES = {
     "gamma": r"$\gamma$   where   $\kappa = \beta_1\beta_2/\alpha = m^{-\gamma}$   "
@@ -92,6 +103,26 @@ def legend_below(ax: Axes) -> None:
     if ax.get_legend_handles_labels()[0]:
         look = {"ncols": 2, "frameon": False, "fontsize": 8.5, "handlelength": 1.8, "columnspacing": 1.5}
         ax.legend(loc="upper center", bbox_to_anchor=(0.5, 0), borderaxespad=5.3, **look)
+
+
+def entitle(ax: Axes, title: str, table: pd.DataFrame, *further: str) -> None:
+    """Write the lines of `titled` above the axes."""
+    ax.set_title(titled(title, table, *further), fontsize=11)
+
+
+def titled(title: str, table: pd.DataFrame, *further: str, letters: int = LETTERS) -> str:
+    """Return a title, below it how the runs of a table were made, and further lines, none longer than `letters`."""
+    how = textwrap.fill(told(table), letters).replace("$", r"\$")
+    lines = [_broken(title, letters), how, *(_broken(line, letters) for line in further)]
+    return "\n".join(line for line in lines if line)
+
+
+def _broken(line: str, letters: int) -> str:
+    """Return lines broken into more between words and formulas."""
+    formulas = iter(_FORMULA.findall(line))
+    parts = _FORMULA.sub(_PLACE, line).splitlines()
+    filled = "\n".join(textwrap.fill(part, letters, break_on_hyphens=False) for part in parts)
+    return re.sub(_PLACE, lambda _: next(formulas), filled)
 
 
 def described(frame: pd.DataFrame, intervals: bool = True) -> str:

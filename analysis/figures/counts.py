@@ -7,11 +7,12 @@ from matplotlib.axes import Axes
 
 from analysis.bounds import bounds, flags
 from analysis.figures import marks
-from analysis.figures.canvas import NothingToDrawError, axes, described, legend_below
+from analysis.figures.canvas import NothingToDrawError, axes, described, entitle, legend_below
 from analysis.figures.layout import line_coordinate
 from analysis.figures.lines import value_line
 from analysis.figures.maps import draw_map, write_values
 from analysis.figures.quantity import Quantity, clusters, effective_width
+from analysis.made import theory_of
 
 __all__ = ["cluster_map", "effective_width_map"]
 
@@ -57,11 +58,11 @@ def _count_map(
         ax.set_yscale("log")
         return ax
     draw_map(ax, exponents, quantity)
-    marks.theory_line(ax, block)
+    marks.theory_line(ax, block, theory_of(exponents))
     marks.mark_unknown(ax, exponents, quantity.column, "no count: no run converged")
     marks.mark_named(ax)
     marks.name_regimes(ax, exponents, block)
-    ax.set_title(f"{quantity.title}\n{described(exponents, intervals=False)}{note}", fontsize=11)
+    entitle(ax, quantity.title, exponents, f"{described(exponents, intervals=False)}{note}")
     legend_below(ax)
     write_values(ax, exponents, quantity, prefix=prefix)
     return ax

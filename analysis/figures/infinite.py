@@ -13,13 +13,15 @@ from matplotlib.figure import Figure
 from analysis.collect import POINT
 from analysis.exponents import usable
 from analysis.figures import marks
-from analysis.figures.canvas import NothingToDrawError, axes, described, legend_below
+from analysis.figures.canvas import NothingToDrawError, axes, described, entitle, legend_below
 from analysis.figures.layout import line_coordinate
 from analysis.figures.panels import panels, share_legend
 from analysis.figures.phase import phase_diagram
 from analysis.figures.quantity import symbol
 from analysis.figures.widths import chosen_points
 from analysis.ladder import climbed
+from analysis.made import theory_of
+from analysis.regimes import measured
 
 __all__ = ["collapse", "infinite_width", "zero_line"]
 
@@ -54,11 +56,12 @@ def infinite_width(
     figure.set_size_inches(*_WIDE)
     figure.set_layout_engine("constrained")  # to be laid out again for each of the two
     phase_diagram(measured, measured_boundary, block, left)
-    left.set_title(f"At widths {widths}\n{described(measured)}", fontsize=11)
+    entitle(left, f"At widths {widths}", exponents, described(measured))
     frame = _as_measured(exponents, block)
     phase_diagram(frame, boundary, block, right)
     top = f"$m = 10^{{{np.log10(exponents['width_high'].max()):.3g}}}$"
-    right.set_title(f"At infinite width, by the last slopes of ladders up to {top}\n{described(frame)}", fontsize=11)
+    where = f"At infinite width, by the last slopes of ladders up to {top}"
+    entitle(right, where, exponents, described(frame))
     if line_coordinate(frame) is None:
         marks.mark_unsettled(right, exponents)
     right.set_ylabel("")
@@ -67,14 +70,16 @@ def infinite_width(
 
 
 def _as_measured(exponents: pd.DataFrame, block: str) -> pd.DataFrame:
-    """Return a table as that of real widths; of an undetermined point no interval is to be outlined."""
+    """Return a table as that of real widths; of a point that has not settled no interval is to be outlined."""
     ends = [f"S_{block}_low", f"S_{block}_high"]
-    known = exponents[ends].where(exponents["regime"] != "undetermined")
+    known = exponents[ends].where(exponents["settled"] | ~measured(*(exponents[end] for end in ends)).eq("critical"))
     return exponents.assign(widths=exponents["rungs"], runs=1, converged=1, **known)
 
 
 def zero_line(table: pd.DataFrame, block: str = "w", ax: Axes | None = None) -> Axes:
     """Draw how far the zero of the exponent between two widths lies from the line of the theory, against the width.
+
+    Where no theory holds, the gamma of the zero.
 
     Arguments:
         table: `zero_line` of `analysis.infinite.Infinite`.
@@ -87,29 +92,27 @@ def zero_line(table: pd.DataFrame, block: str = "w", ax: Axes | None = None) -> 
     known = table.dropna(subset="gamma")
     if known.empty:
         raise NothingToDrawError("no zero line to draw: no row of the plane has a zero")
-    ax = axes(ax)
+    ax, theory = axes(ax), theory_of(known)
     rows = np.unique(known["gamma_prime"])
     shades = colormaps["viridis"](np.linspace(0, 0.9, len(rows)))
     for colour, gamma_prime in zip(shades, rows.tolist(), strict=True):
         row = known[known["gamma_prime"] == gamma_prime]
-        off = row["gamma"] - row["gamma_theory"]
+        off = row["gamma"] - (row["gamma_theory"] if theory else 0.0)
         ends = [row["gamma"] - row["gamma_low"], row["gamma_high"] - row["gamma"]]
         look: dict[str, Any] = {"color": colour, "ms": 5, "capsize": 3, "lw": 1.3}
         name = rf"$\gamma' = {gamma_prime:g}$"
         shape = "s-" if gamma_prime > 0 else "o-"
         ax.errorbar(row["width"], off, np.nan_to_num(ends).clip(min=0), fmt=shape, label=name, **look)
-    ax.axhline(0, ls="--", color="black", lw=1.5, label=r"theory, two-layer ReLU, $m \to \infty$")
+    if theory:
+        ax.axhline(0, ls="--", color="black", lw=1.5, label=rf"theory, {theory.name}, $m \to \infty$")
     ax.set_xscale("log")
-    ax.set(
-        xlabel="width $m$ (geometric mean of the two)",
-        ylabel=r"$\gamma$ of the measured zero $-$ $\gamma$ of the theory",
-    )
+    less = r" $-$ $\gamma$ of the theory" if theory else ""
+    ax.set(xlabel="width $m$ (geometric mean of the two)", ylabel=rf"$\gamma$ of the measured zero{less}")
     level = (
         f"bars: {known['level'].iloc[0]:.0%} intervals over seeds" if known["gamma_low"].notna().any() else "one seed"
     )
-    ax.set_title(
-        f"Where ${symbol('S', block)} = 0$ between two neighbouring widths, and where it tends to\n{level}", fontsize=11
-    )
+    title = f"Where ${symbol('S', block)} = 0$ between two neighbouring widths, and where it tends to"
+    entitle(ax, title, known, level)
     legend_below(ax)
     return ax
 
@@ -161,7 +164,7 @@ def _curves(ax: Axes, runs: pd.DataFrame, tests: pd.DataFrame, block: str) -> No
     for marker, count in zip("ods^v", np.unique(tests["neurons"]), strict=False):
         ax.plot([], [], marker, color="0.3", mec="black", mfc="none", label=f"{count} neurons, another draw")
     ax.set(xscale="log", yscale="log", xlabel="width $m$", ylabel=f"${symbol(chr(92) + 'mathrm{RD}', block)}$")
-    ax.set_title("The same width by different numbers of neurons\n(geometric means over seeds)", fontsize=11)
+    entitle(ax, "The same width by different numbers of neurons", runs, "(geometric means over seeds)")
 
 
 def _means(runs: pd.DataFrame, point: pd.Series[Any], column: str) -> pd.Series[float]:

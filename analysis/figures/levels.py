@@ -10,9 +10,9 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 
 from analysis.collect import POINT
-from analysis.figures.canvas import NothingToDrawError, axes, legend_below
+from analysis.figures.canvas import NothingToDrawError, axes, entitle, legend_below
 from analysis.figures.quantity import NAMES, symbol
-from condense import plane
+from analysis.made import theory_of
 
 __all__ = ["exponent_by_loss"]
 
@@ -57,17 +57,20 @@ def exponent_by_loss(
         found = found.assign(place=found["loss"].map(places) + shift).sort_values("place")
         shade = columns.index(point.gamma_prime) / max(len(columns) - 1, 1)
         shape = _SHAPES[rows.index(point.gamma) % len(_SHAPES)]
-        _draw(ax, found, block, point, {"color": colormaps["viridis"](0.88 * shade), "marker": shape})
-    ax.plot([], [], "--", color="0.3", lw=1, label="closed form of the theory, two-layer ReLU")
+        colour = colormaps["viridis"](0.88 * shade)
+        _draw(ax, found, block, point, {"color": colour, "marker": shape})
+        for predicted in _at(exponents, point).get(f"S_{block}_predicted", ()):
+            ax.axhline(predicted, ls="--", lw=1, color=colour, zorder=1)
+    if f"S_{block}_predicted" in exponents:
+        label = f"closed form of the theory, {theory_of(exponents).name}"
+        ax.plot([], [], "--", color="0.3", lw=1, label=label)
     ax.set_xticks(range(len(places)), [*(f"{loss:g}" for loss in losses), "end"])
     ax.set_xlabel("loss: share of the first mean square residual   (training goes to the right)")
     low, high = known["width_low"].min(), known["width_high"].max()
     ax.set_ylabel(f"${symbol('S', block)}$ over the widths {low:g} to {high:g}")
-    ax.set_title(
-        f"Exponent of the relative change of {NAMES.get(block, block)} while the loss falls\n"
-        f"{known['level'].iloc[0]:.0%} intervals over seeds",
-        fontsize=11,
-    )
+    title = f"Exponent of the relative change of {NAMES.get(block, block)} while the loss falls"
+    level = f"{known['level'].iloc[0]:.0%} intervals over seeds"
+    entitle(ax, title, exponents, level)
     legend_below(ax)
     return ax
 
@@ -90,6 +93,3 @@ def _draw(ax: Axes, rows: pd.DataFrame, block: str, point: Any, look: dict[str, 
     bars = np.nan_to_num(np.stack([value - low, high - value]))
     label = rf"$\gamma = {point.gamma:g}$, $\gamma' = {point.gamma_prime:g}$"
     ax.errorbar(rows["place"], value, bars, label=label, ms=5.5, lw=1.4, capsize=2, **look)
-    predicted = plane.exponents(point.gamma, point.gamma_prime)
-    if block in predicted:
-        ax.axhline(predicted[block], ls="--", lw=1, color=look["color"], zorder=1)

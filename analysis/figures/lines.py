@@ -8,10 +8,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from analysis.figures.canvas import COORDINATES
-from analysis.figures.marks import THEORY
+from analysis.figures.canvas import COORDINATES, entitle
 from analysis.figures.quantity import Quantity, symbol
-from condense import plane
+from analysis.made import theory_of
 
 __all__ = ["exponent_line", "held", "value_line"]
 
@@ -26,7 +25,7 @@ def value_line(ax: Axes, frame: pd.DataFrame, quantity: Quantity, along: str) ->
         xlabel=COORDINATES[along].replace("\n", "   ").replace("upwards", "to the right"),
         ylabel=quantity.label,
     )
-    ax.set_title(f"{quantity.title}\n{held(frame, along)}", fontsize=11)
+    entitle(ax, quantity.title, frame, held(frame, along))
 
 
 def held(frame: pd.DataFrame, along: str) -> str:
@@ -53,15 +52,16 @@ def exponent_line(ax: Axes, frame: pd.DataFrame, block: str, along: str) -> None
 
 
 def _theory_curve(ax: Axes, frame: pd.DataFrame, block: str, along: str) -> None:
-    if block not in THEORY:
+    theory = theory_of(frame)
+    if not theory.of(block):
         return
     low, high = frame[along].min(), frame[along].max()
     margin = 0.05 * (high - low) or 0.2
     values = np.linspace(low - margin, high + margin, 801)
     other = frame[_FIXED[along][0]].iloc[0]
     points = [(value, other) if along == "gamma" else (other, value) for value in values]
-    curve = [plane.exponent(*point, block) for point in points]
-    ax.plot(values, curve, "--", color="black", lw=1.5, label=r"theory, two-layer ReLU, $m \to \infty$")
+    curve = [theory.exponents("plane", *point)[block] for point in points]
+    ax.plot(values, curve, "--", color="black", lw=1.5, label=rf"theory, {theory.name}, $m \to \infty$")
 
 
 def _unconverged(ax: Axes, points: pd.DataFrame, block: str, along: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,9 @@ from matplotlib.patheffects import withStroke
 
 from analysis.figures.layout import Cell, Side, cells, grid_part
 from analysis.figures.quantity import symbol
+from analysis.regimes import CRITICAL, measured
 from condense import plane
+from condense.theory import Theory
 
 __all__ = [
     "mark_critical",
@@ -34,17 +37,19 @@ THEORY = {
     "theta": r"$\gamma = 1$",
 }
 _HALO = [withStroke(linewidth=2.5, foreground="white")]
+_WORDS = 13  # the size of the regimes' names, in points
+_LETTER = 0.62 * _WORDS
 _SHAPES = ("s", "D", "^", "v", "P")
 
 
-def theory_line(ax: Axes, block: str) -> None:
-    """Draw the boundary of the infinite-width theory over the rows in view, if this block has one."""
-    if block not in THEORY:
+def theory_line(ax: Axes, block: str, theory: Theory) -> None:
+    """Draw the boundary of the infinite-width theory over the rows in view, if there is one of this block."""
+    if not theory.of(block):
         return
     low, high = ax.get_ylim()
     rows = np.unique([low, *(kink for kink in (0.0,) if low < kink < high), high])
-    line = [plane.boundary(row, block) for row in rows]
-    label = f"theory, two-layer ReLU, $m \\to \\infty$: {THEORY[block]}"
+    line = [theory.boundary(row, block) for row in rows]
+    label = f"theory, {theory.name}, $m \\to \\infty$: {THEORY[block]}"
     ax.plot(line, rows, "--", color="black", lw=1.8, path_effects=_HALO, zorder=3.5, label=label)
 
 
@@ -86,15 +91,33 @@ def _zero_line(ax: Axes, rows: pd.DataFrame, block: str) -> None:
 
 
 def mark_critical(ax: Axes, frame: pd.DataFrame, block: str) -> None:
-    """Outline the cells together, and ring the points, whose interval contains 0."""
-    critical = (frame[f"S_{block}_low"] <= 0) & (frame[f"S_{block}_high"] >= 0)
-    boxes, points = _split(frame, critical)
-    label = "interval contains 0 at these widths (critical)"
+    """Outline the cells together, and ring the points, that are critical; put a ? on those whose interval says nothing.
+
+    The regimes are those of `analysis.regimes.measured`.
+    """
+    regimes = _measured(frame, block)
+    boxes, points = _split(frame, regimes == "critical")
+    label = f"critical at these widths:\ninterval contains 0, within $\\pm${CRITICAL:g}"
     if boxes:
         look: dict[str, Any] = {"colors": "black", "linewidths": 1.6, "zorder": 4.5}
         ax.add_collection(LineCollection(outer_sides(boxes), label=f"outlined: {label}", **look))
     if len(points):
         ax.scatter(points["gamma"], points["gamma_prime"], s=210, c="none", edgecolors="black", label=label)
+    _mark_undetermined(ax, frame, (regimes == "undetermined") & frame[f"S_{block}_low"].notna())
+
+
+def _mark_undetermined(ax: Axes, frame: pd.DataFrame, undetermined: pd.Series[bool]) -> None:
+    boxes, points = _split(frame, undetermined)
+    places = [cell.at(0.12, 0.84) for cell in boxes] + list(zip(points["gamma"], points["gamma_prime"], strict=True))
+    if places:
+        label = f"undetermined at these widths:\ninterval contains 0, goes beyond $\\pm${CRITICAL:g}"
+        look: dict[str, Any] = {"marker": "$?$", "c": "black", "linewidths": 0.4, "path_effects": _HALO, "zorder": 6}
+        x, y = zip(*places, strict=True)
+        ax.scatter(x, y, s=42, label=label, **look)
+
+
+def _measured(frame: pd.DataFrame, block: str) -> pd.Series[str]:
+    return measured(frame[f"S_{block}_low"], frame[f"S_{block}_high"])
 
 
 def outer_sides(boxes: list[Cell]) -> list[Side]:
@@ -159,24 +182,30 @@ def mark_named(ax: Axes) -> None:
 
 
 def name_regimes(ax: Axes, frame: pd.DataFrame, block: str) -> None:
-    """Write linear and condensed into the theory's regions, in the upper half of a row of cells."""
+    """Write linear and condensed over cells that were measured so, where a row has enough of them side by side."""
     grid = grid_part(frame)
-    if block not in THEORY or grid.empty:
+    if grid.empty or f"S_{block}_low" not in grid:
         return
-    heights = {row: cell.at(0.5, 0.76)[1] for row, cell in zip(grid["gamma_prime"], cells(grid), strict=True)}
-    marked = set(grid.loc[grid["converged"] < grid["runs"], "gamma_prime"])
-    left, right = ax.get_xlim()
-    for word, side in (("linear", left), ("condensed", right)):
-        row = _roomy_row(sorted(heights), marked, block, side)
-        line = plane.boundary(row, block)
-        if left < line < right:
-            look: dict[str, Any] = {"fontsize": 13, "style": "italic", "path_effects": _HALO, "zorder": 7}
-            ax.text((line + side) / 2, heights[row], word, ha="center", va="center", **look)
+    regimes = _measured(grid, block).where(grid["converged"].eq(grid["runs"]), "marked")
+    points = ax.get_window_extent().width * 72 / ax.figure.dpi
+    for word in ("linear", "condensed"):
+        need = _LETTER * len(word) / points * np.ptp(ax.get_xlim())
+        spans = [span for span in _spans(grid, regimes == word) if span.width >= need]
+        if spans:
+            widest = max(span.width for span in spans)
+            roomy = [span for span in spans if span.width >= 0.7 * widest]
+            place = roomy[len(roomy) // 2].at(0.5, 0.76)
+            look: dict[str, Any] = {"fontsize": _WORDS, "style": "italic", "path_effects": _HALO, "zorder": 7}
+            ax.text(*place, word, ha="center", va="center", **look)
 
 
-def _roomy_row(rows: list[float], marked: set[float], block: str, side: float) -> float:
-    """Return a row with much room between the theory line and a side, free of marks if possible."""
-    room = {row: abs(plane.boundary(row, block) - side) for row in rows}
-    wide = [row for row in rows if room[row] >= 0.7 * max(room.values())]
-    free = [row for row in wide if row not in marked] or wide
-    return free[len(free) // 2]
+def _spans(grid: pd.DataFrame, chosen: pd.Series[bool]) -> list[Cell]:
+    """Return the rectangles that chosen cells side by side make, row by row."""
+    rows: dict[float, list[Cell]] = {}
+    for cell, here in sorted(zip(cells(grid), chosen, strict=True), key=lambda pair: (pair[0].bottom, pair[0].left)):
+        row = rows.setdefault(cell.bottom, [])
+        if here and row and row[-1].right == cell.left:
+            row[-1] = replace(row[-1], right=cell.right)
+        elif here:
+            row.append(cell)
+    return [span for row in rows.values() for span in row]

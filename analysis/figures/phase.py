@@ -6,11 +6,12 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from analysis.figures import marks
-from analysis.figures.canvas import NothingToDrawError, axes, described, legend_below
+from analysis.figures.canvas import NothingToDrawError, axes, described, entitle, legend_below
 from analysis.figures.layout import line_coordinate
 from analysis.figures.lines import exponent_line, held
 from analysis.figures.maps import draw_map, write_values
 from analysis.figures.quantity import exponent
+from analysis.made import theory_of
 
 __all__ = ["phase_diagram"]
 
@@ -39,19 +40,19 @@ def phase_diagram(
     along = line_coordinate(exponents)
     if along is not None:
         exponent_line(ax, exponents, block, along)
-        ax.set_title(f"{quantity.title}\n{held(exponents, along)}, {described(exponents)}", fontsize=11)
+        entitle(ax, quantity.title, exponents, f"{held(exponents, along)}, {described(exponents)}")
         legend_below(ax)
         return ax
     draw_map(ax, exponents, quantity)
     _mark(ax, exponents, boundary, block)
-    ax.set_title(f"{quantity.title}\n{described(exponents)}", fontsize=11)
+    entitle(ax, quantity.title, exponents, described(exponents))
     legend_below(ax)
     write_values(ax, exponents, quantity)
     return ax
 
 
 def _mark(ax: Axes, exponents: pd.DataFrame, boundary: pd.DataFrame | None, block: str) -> None:
-    marks.theory_line(ax, block)
+    marks.theory_line(ax, block, theory_of(exponents))
     if boundary is not None:
         marks.mark_zero(ax, boundary, block)
     marks.mark_critical(ax, exponents, block)

@@ -11,6 +11,7 @@ from matplotlib import colormaps
 from matplotlib.colors import Colormap, LinearSegmentedColormap, LogNorm, Normalize
 
 from analysis.boundary import COLOUR_RANGE
+from analysis.names import shortened
 
 __all__ = ["Quantity", "clusters", "effective_width", "exponent", "relative_change"]
 
@@ -43,7 +44,7 @@ class Quantity:
 
 def symbol(letter: str, block: str) -> str:
     """Return the symbol of a quantity of a block as mathtext, without the dollars."""
-    index = block if len(block) == 1 else rf"\mathrm{{{block}}}".replace("_", r"\_")
+    index = block if len(block) == 1 else rf"\mathrm{{{shortened(block)}}}".replace("_", r"\_")
     return rf"{letter}_{{{SYMBOLS.get(block, index)}}}"
 
 

@@ -11,12 +11,13 @@ from matplotlib.ticker import LogLocator, NullFormatter, NullLocator
 from analysis.collect import POINT
 from analysis.exponents import usable
 from analysis.figures import marks
-from analysis.figures.canvas import NothingToDrawError, axes, legend_below
+from analysis.figures.canvas import NothingToDrawError, axes, entitle, legend_below
 from analysis.figures.layout import line_coordinate
 from analysis.figures.lines import value_line
 from analysis.figures.maps import draw_map, write_values
 from analysis.figures.quantity import NAMES, signed, symbol
 from analysis.figures.quantity import relative_change as quantity_of
+from analysis.made import made, theory, theory_of
 from analysis.reductions import widest
 
 __all__ = ["chosen_points", "relative_change", "relative_change_map"]
@@ -51,15 +52,13 @@ def relative_change(runs: pd.DataFrame, exponents: pd.DataFrame, block: str = "w
     for colour, (_, point) in zip(shades, points.iterrows(), strict=True):
         _draw_point(ax, _statistics(runs, point, block), point, block, colour)
     if f"S_{block}_predicted" in points:
-        ax.plot([], [], "--", color="0.3", lw=1, label="slope of the theory, two-layer ReLU")
+        ax.plot([], [], "--", color="0.3", lw=1, label=f"slope of the theory, {theory_of(exponents).name}")
     rd = symbol(r"\mathrm{RD}", block)
     _log_axes(ax, np.unique(runs["width"]))
     ax.set(xlabel="width $m$", ylabel=f"${rd}$")
-    ax.set_title(
-        f"Relative change ${rd}$ of {NAMES.get(block, block)} against the width\n"
-        "geometric means over seeds, bars: standard deviation over seeds",
-        fontsize=11,
-    )
+    title = f"Relative change ${rd}$ of {NAMES.get(block, block)} against the width"
+    bars = "geometric means over seeds, bars: standard deviation over seeds"
+    entitle(ax, title, exponents, bars)
     legend_below(ax)
     return ax
 
@@ -106,11 +105,12 @@ def relative_change_map(runs: pd.DataFrame, block: str = "w", ax: Axes | None = 
     Raises:
         NothingToDrawError: no converged run has a relative change of this block.
     """
-    runs = usable(runs, block)
+    runs, held = usable(runs, block), theory(runs)
     if runs.empty:
         raise NothingToDrawError(f"no relative change rd_{block} to draw: no run converged with one")
     wide = widest(runs)
     frame = np.exp(np.log(wide[f"rd_{block}"]).groupby([wide[name] for name in POINT]).mean()).reset_index()
+    frame = frame.assign(**made(runs))
     quantity = quantity_of(frame[f"rd_{block}"], block)
     ax = axes(ax)
     along = line_coordinate(frame)
@@ -119,9 +119,9 @@ def relative_change_map(runs: pd.DataFrame, block: str = "w", ax: Axes | None = 
         ax.set_yscale("log")
         return ax
     draw_map(ax, frame, quantity)
-    marks.theory_line(ax, block)
+    marks.theory_line(ax, block, held)
     marks.mark_named(ax)
-    ax.set_title(quantity.title, fontsize=11)
+    entitle(ax, quantity.title, frame)
     legend_below(ax)
     write_values(ax, frame, quantity)
     return ax

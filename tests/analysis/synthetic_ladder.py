@@ -53,6 +53,7 @@ def ladder_rows(
                         "seed": seed,
                         "network": "two_layer",
                         "activation": "relu",
+                        "flow": "exponential",
                         "converged": True,
                         "status": "converged",
                         **{f"rd_{block}": law * 0.3 * width**S for block, S in exponents.items()},

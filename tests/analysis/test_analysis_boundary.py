@@ -14,6 +14,7 @@ from analysis.collect import POINT
 from analysis.exponents import seed_slopes
 from analysis.intervals import Interval
 from analysis.line import local_zero
+from condense.theory import RELU
 
 GAMMAS = np.array([0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 1.0, 1.02, 1.05, 1.1, 1.2, 1.3, 1.4])
 READ_OFF = pd.read_csv(Path(__file__).parents[1] / "data" / "luo2021_fig4_unclipped.csv")
@@ -66,7 +67,7 @@ def test_of_several_rises_the_one_nearest_to_the_middle_counts():
 
 def test_the_table_has_a_row_for_each_gamma_prime_with_two_gammas(runs, grid):
     slopes = seed_slopes(runs(*grid, (1.0, 0.4), noise=0.01))
-    table = Boundary()(slopes)
+    table = Boundary(theory=RELU)(slopes)
     assert table.columns.tolist() == list(COLUMNS)
     assert table["gamma_prime"].tolist() == [-0.2, 0.0, 0.2]
     assert table["gamma_theory"].tolist() == [1.0, 1.0, 1.2]
@@ -163,7 +164,7 @@ def test_named_initialisations_are_no_cells_of_a_row(runs):
 
 
 def test_other_blocks_have_lines_of_their_own(runs, grid):
-    table = Boundary(block="a")(seed_slopes(runs(*grid), "a"))
+    table = Boundary(block="a", theory=RELU)(seed_slopes(runs(*grid), "a"))
     assert table["gamma_theory"].tolist() == [1.2, 1.0, 1.0]
 
 

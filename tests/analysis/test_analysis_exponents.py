@@ -46,13 +46,24 @@ def test_the_columns_are_those_of_the_contract(runs):
     assert columns == [
         *("initialisation", "gamma", "gamma_prime"),
         *("S_w", "S_w_low", "S_w_high", "S_a", "S_a_low", "S_a_high", "S_theta", "S_theta_low", "S_theta_high"),
-        *("S_w_predicted", "S_a_predicted", "S_theta_predicted", "level", "method", "regime", "regime_predicted"),
+        *(
+            "S_w_predicted",
+            "S_a_predicted",
+            "S_theta_predicted",
+            "level",
+            "method",
+            "regime",
+            "regime_predicted",
+            "theory",
+        ),
         *("clusters", "clusters_capped", "clusters_exact", "seeds", "widths", "runs", "converged"),
+        *("network", "activation", "data", "flow", "stop"),
     ]
 
 
 @pytest.mark.parametrize(
-    ("slope", "noise", "regime"), [(-0.3, 0.01, "linear"), (0.0, 0.1, "critical"), (0.3, 0.01, "condensed")]
+    ("slope", "noise", "regime"),
+    [(-0.3, 0.01, "linear"), (0.0, 0.05, "critical"), (0.3, 0.01, "condensed"), (0.81, 0.6, "undetermined")],
 )
 def test_the_regime_is_read_off_the_interval(runs, slope, noise, regime):
     row = only(Exponents()(runs((1.0, 0.0), slope=slope, noise=noise)))

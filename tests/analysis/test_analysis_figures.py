@@ -14,6 +14,7 @@ from analysis.figures.layout import Cell, cells, grid_part, line_coordinate
 from analysis.figures.marks import outer_sides
 from analysis.figures.quantity import SIGNED, exponent
 from analysis.figures.widths import chosen_points
+from analysis.made import theory
 from condense import plane, records
 
 
@@ -71,7 +72,21 @@ def test_cells_whose_interval_contains_zero_are_outlined(exponents):
     outline = next(item for item in ax.collections if "contains 0" in str(item.get_label()))
     corners = {tuple(point) for segment in outline.get_segments() for point in np.round(segment, 9)}
     assert corners == {(0.85, -0.1), (1.0, -0.1), (0.85, 0.1), (1.0, 0.1)}
-    assert sum("interval contains 0 at these widths" in entry for entry in legend(ax)) == 1
+    assert sum("critical at these widths:\ninterval contains 0, within" in entry for entry in legend(ax)) == 1
+    assert not any("undetermined" in entry for entry in legend(ax))
+
+
+def test_cells_whose_interval_is_too_wide_have_a_question_mark_and_no_outline(exponents):
+    exponents["S_w_low"], exponents["S_w_high"] = exponents["S_w"] - 0.01, exponents["S_w"] + 0.01
+    wide = (exponents["gamma"] == 1.3) & (exponents["gamma_prime"] == 0.0)
+    exponents.loc[wide, ["S_w", "S_w_low", "S_w_high"]] = [0.81, -0.19, 1.81]
+    ax = figures.phase_diagram(exponents)
+    label = "undetermined at these widths:\ninterval contains 0, goes beyond"
+    [marks] = [item for item in ax.collections if label in str(item.get_label())]
+    [(x, y)] = marks.get_offsets()
+    assert 1.2 < x < 1.4
+    assert -0.1 < y < 0.1
+    assert sum("undetermined" in entry for entry in legend(ax)) == 1
 
 
 def test_neighbours_share_one_outline():
@@ -100,11 +115,84 @@ def test_named_places_in_view_are_in_the_legend_and_others_are_not(exponents):
     assert not any("NTK" in entry for entry in entries)
 
 
-def test_regimes_are_named_on_their_sides(exponents):
+def test_regimes_are_named_where_they_were_measured_whatever_the_theory_says(runs, grid, exponents):
     ax = figures.phase_diagram(exponents)
     places = {text.get_text(): text.get_position() for text in ax.texts}
     for word in ("linear", "condensed"):
         assert plane.regime(*places[word]) == word
+    other_way_round = pd.concat([runs(point, slope=1.05 - point[0], noise=0.01) for point in grid])
+    ax = figures.phase_diagram(Exponents()(other_way_round))
+    gammas = {text.get_text(): text.get_position()[0] for text in ax.texts}
+    assert gammas["condensed"] < 1.05 < gammas["linear"]
+
+
+def test_no_regime_is_named_over_cells_that_are_undetermined(runs, grid):
+    assert not {"linear", "condensed"} & set(texts(figures.phase_diagram(Exponents()(runs(*grid, seeds=1)))))
+
+
+def drawn(table: pd.DataFrame) -> list[plt.Axes]:
+    exponents = Exponents()(table)
+    boundary = Boundary(theory=theory(table))(seed_slopes(table))
+    row = Exponents()(table[table["gamma_prime"] == 0.0])
+    lines = figures.phase_diagram(row), figures.relative_change(table, exponents)
+    maps = (
+        figures.phase_diagram(exponents, boundary),
+        figures.cluster_map(exponents),
+        figures.relative_change_map(table),
+    )
+    return [*lines, *maps]
+
+
+ELSEWHERE = {
+    "tanh": {"activation": "tanh"},
+    "own network": {"network": "mynet.Net", "activation": ""},
+    "own activation": {"activation": "mine.relu"},
+    "adam": {"flow": "adam"},
+    "dropout": {"keep": 0.9},
+}
+
+
+@pytest.mark.parametrize("name", ELSEWHERE)
+def test_no_theory_is_drawn_or_predicted_where_none_is_known_to_hold(runs, grid, name):
+    table = runs(*grid, noise=0.01, **ELSEWHERE[name])
+    exponents = Exponents()(table)
+    assert not [column for column in exponents if column.endswith("_predicted") and column != "regime_predicted"]
+    assert set(exponents["regime_predicted"]) == set(exponents["theory"]) == {""}
+    assert Boundary(theory=theory(table))(seed_slopes(table))["gamma_theory"].isna().all()
+    for ax in drawn(table):
+        assert "theory" not in " ".join([*legend(ax), *texts(ax), ax.get_title()])
+        assert "ReLU" not in " ".join(legend(ax))
+        assert not [line for line in ax.lines if line.get_linestyle() == "--"]
+
+
+@pytest.mark.parametrize(("activation", "name"), [("relu", "two-layer ReLU"), ("leaky_relu", "two-layer leaky ReLU")])
+def test_the_theory_is_drawn_and_named_where_it_holds(runs, grid, activation, name):
+    for ax in drawn(runs(*grid, noise=0.01, activation=activation)):
+        assert any(f"theory, {name}" in entry for entry in legend(ax))
+
+
+def test_titles_say_how_the_runs_were_made(runs, grid):
+    for ax in drawn(runs(*grid, noise=0.01, activation="tanh", flow="descent", stop=1e-4)):
+        assert "tanh two_layer, parabola, descent flow to mse 0.0001\n" in f"{ax.get_title()}\n"
+
+
+def test_titles_of_long_names_stay_in_their_figures(grid):
+    block, network = "encoder.layers.0.self-attn.in_proj_weight" * 2, "my.package.of.many.parts.nets." * 4 + "Net"
+    names = {"network": network, "activation": "", "data": "measured_on_a_long_day_$in$_the_laboratory" * 3}
+    rows = [
+        {**row, f"rd_{block}": row["rd_w"], f"rd_{block}_sup": row["rd_w"]}
+        for point in grid
+        for row in power_law_rows(*point, noise=0.01, **names)
+    ]
+    table = records.frame(rows)
+    exponents = Exponents()(table)
+    axes = figures.phase_diagram(exponents, block=block), figures.relative_change(table, exponents, block)
+    for ax in (*axes, figures.relative_change_map(table, block)):
+        ax.figure.draw_without_rendering()
+        title = ax.title.get_window_extent()
+        assert ax.figure.bbox.x0 <= title.x0 < title.x1 <= ax.figure.bbox.x1
+        assert ax.figure.bbox.y0 <= title.y0 < title.y1 <= ax.figure.bbox.y1
+        assert network in ax.get_title().replace("\n", "")
 
 
 def test_values_are_written_with_their_sign(exponents):
@@ -115,7 +203,7 @@ def test_values_are_written_with_their_sign(exponents):
 
 def test_values_are_left_out_where_one_has_no_room(exponents):
     _, ax = plt.subplots(figsize=(1.5, 1.2))
-    assert set(texts(figures.phase_diagram(exponents, ax=ax))) == {"linear", "condensed"}
+    assert texts(figures.phase_diagram(exponents, ax=ax)) == []
 
 
 def test_axes_have_symbols_and_the_given_axes_are_used(exponents):
@@ -128,9 +216,10 @@ def test_axes_have_symbols_and_the_given_axes_are_used(exponents):
 
 def test_nothing_is_drawn_over_anything_else_outside_of_the_data(runs, grid, exponents):
     exponents.loc[0, ["S_w", "S_w_low", "S_w_high", "converged"]] = [np.nan, np.nan, np.nan, 0]
-    exponents.loc[1, "S_w_high"] = 0.1
+    exponents.loc[1, ["S_w_low", "S_w_high"]] = [-0.1, 0.1]
+    exponents.loc[2, ["S_w_low", "S_w_high"]] = [-0.1, 0.2]
     ax = figures.phase_diagram(exponents, Boundary()(seed_slopes(runs(*grid, noise=0.01))))
-    assert len(legend(ax)) == 6
+    assert len(legend(ax)) == 7
     ax.figure.draw_without_rendering()
     boxes = [ax.get_legend().get_window_extent(), ax.xaxis.label.get_window_extent(), ax.get_window_extent()]
     assert not any(one.overlaps(other) for i, one in enumerate(boxes) for other in boxes[i + 1 :])

@@ -13,6 +13,7 @@ from analysis.line import level_line, scattered
 from analysis.output import write
 from analysis.pipeline import analyse
 from condense import records
+from condense.theory import RELU
 
 ROW = np.array([-0.3, -0.05, 0.0, 0.2])
 
@@ -134,7 +135,7 @@ def test_the_boundary_of_scattered_points_is_their_line():
     table.index = pd.MultiIndex.from_tuples(
         [("plane", *place) for place in table.index], names=["initialisation", "gamma", "gamma_prime"]
     )
-    found = Boundary()(table)
+    found = Boundary(theory=RELU)(table)
     assert found.columns.tolist() == list(COLUMNS)
     assert len(found) == ROWS
     assert found["gamma_prime"].iloc[[0, -1]].tolist() == [-0.4, 0.4]

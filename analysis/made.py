@@ -1,0 +1,72 @@
+"""How runs were made: network, activation, data, flow and stop, and the theory that holds for them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from condense.theory import NONE, Theory, holding, named
+
+__all__ = ["MADE", "made", "theory", "theory_of", "told"]
+
+MADE = ("network", "activation", "data", "flow", "stop")
+"""The columns that `made` gives and that titles of figures tell."""
+
+_RELATIVE = 0.01
+"""Stops from this share of the first loss up are told as a share too."""
+
+
+def made(runs: pd.DataFrame) -> dict[str, str]:
+    """Return how runs of one setting were made, by `MADE`; "" where it is not known, several values joined by +.
+
+    A table of results that has these columns gives them as they are.
+    """
+    found = {name: "+".join(_values(runs, name)) for name in MADE[:-1]}
+    return {**found, "stop": " or ".join(_stops(runs))}
+
+
+def told(table: pd.DataFrame) -> str:
+    """Say how runs, or those behind a table of results, were made, as far as it is known."""
+    known = made(table)
+    network = " ".join(part for part in (known["activation"], known["network"]) if part)
+    flow = known["flow"] and f"{known['flow']} flow" + (f" to {known['stop']}" if known["stop"] else "")
+    return ", ".join(part for part in (network, known["data"], flow) if part)
+
+
+def theory(runs: pd.DataFrame) -> Theory:
+    """Return the theory that holds for runs of one setting: for all of them, or none."""
+    which = [_values(runs, name) for name in ("network", "activation", "flow")]
+    if any(len(values) != 1 for values in which):
+        return NONE
+    [network], [activation], [flow] = which
+    kept = runs["keep"].min() if "keep" in runs and runs["keep"].notna().any() else 1.0
+    return holding(network, activation, flow, float(kept), _left(runs))
+
+
+def theory_of(table: pd.DataFrame) -> Theory:
+    """Return the theory behind the predictions in a table of results."""
+    return named(str(table["theory"].iloc[0])) if "theory" in table and len(table) else NONE
+
+
+def _left(runs: pd.DataFrame) -> float:
+    """Return the smallest share of the first loss that is left at the end of a run that converged; 0 if unknown."""
+    if not {"mse_initial", "mse_final"} <= set(runs):
+        return 0.0
+    share = (runs["mse_final"] / runs["mse_initial"])[runs["converged"]].min()
+    return float(np.nan_to_num(share))
+
+
+def _values(runs: pd.DataFrame, name: str) -> list[str]:
+    return [str(value) for value in runs[name].dropna().unique() if value != ""] if name in runs else []
+
+
+def _stops(runs: pd.DataFrame) -> list[str]:
+    if "stop" not in runs or not pd.api.types.is_numeric_dtype(runs["stop"]):
+        return _values(runs, "stop")
+    first = runs.get("mse_initial", np.nan)
+    stops = pd.DataFrame({"stop": runs["stop"], "share": runs["stop"] / first})
+    stops = stops[stops["stop"] > 0].groupby("stop")["share"].median().reset_index()
+    return [
+        f"mse {stop:.3g}" + (f" ({share:.3g} of the first loss)" if share >= _RELATIVE else "")
+        for stop, share in stops.to_numpy(float)
+    ]

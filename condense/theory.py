@@ -1,0 +1,97 @@
+"""Where the predictions of the plane hold: for which networks, and from what flow to which moment. No torch here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from condense import plane
+
+__all__ = ["INITIAL", "LEAKY_RELU", "NONE", "RELU", "TANH", "Theory", "holding", "named"]
+
+INITIAL = 0.94
+"""The share of the first loss that is left at the end of the initial stage: new directions grow from a fall by 5 % on.
+
+A hundredth is for runs that end a little below their stop.
+"""
+
+_FLOWS = ("exponential", "descent")
+"""Gradient flow, and descent that follows it; the steps of Adam do not depend on the size of the gradient."""
+
+
+@dataclass(frozen=True)
+class Theory:
+    """The predictions of `condense.plane` for the blocks w, a and theta, by what they are of; false if there are none.
+
+    Arguments:
+        name: What the predictions are of: "two-layer ReLU".
+        initial: Whether they are of the initial stage: of weights that are small at first, beta2 -> 0, alone.
+
+    References:
+        T. Luo, Z.-Q. J. Xu, Z. Ma, Y. Zhang, JMLR 22(71), 2021: two-layer ReLU. H. Zhou, Q. Zhou, Z. Jin, T. Luo,
+        Y. Zhang, Z.-Q. J. Xu, arXiv 2303.06561, 2023: the initial stage.
+    """
+
+    name: str
+    initial: bool = False
+
+    BLOCKS = ("w", "a", "theta")
+
+    def __bool__(self) -> bool:
+        """Whether there are predictions."""
+        return bool(self.name)
+
+    def of(self, block: str) -> bool:
+        """Return whether there are predictions of a block."""
+        return bool(self) and block in self.BLOCKS
+
+    def at(self, initialisation: str, gamma: float, gamma_prime: float) -> bool:
+        """Return whether there are predictions at a place: beta2 = m^-(gamma - gamma')/2 there, without a name."""
+        return bool(self) and (not self.initial or (initialisation == "plane" and gamma > gamma_prime))
+
+    def regime(self, initialisation: str, gamma: float, gamma_prime: float, block: str = "w") -> str:
+        """Return "linear", "critical" or "condensed" by `condense.plane.regime`, "" where nothing is predicted."""
+        there = self.of(block) and self.at(initialisation, gamma, gamma_prime)
+        return plane.regime(gamma, gamma_prime, block) if there else ""
+
+    def exponents(self, initialisation: str, gamma: float, gamma_prime: float) -> dict[str, float]:
+        """Return the predicted exponent of each block by `condense.plane.exponents`, NaN where nothing is predicted."""
+        there = self.at(initialisation, gamma, gamma_prime)
+        return plane.exponents(gamma, gamma_prime) if there else dict.fromkeys(self.BLOCKS, float("nan"))
+
+    def boundary(self, gamma_prime: float, block: str = "w") -> float:
+        """Return the gamma of `condense.plane.boundary`, NaN where nothing is predicted."""
+        line = plane.boundary(gamma_prime, block) if self.of(block) else float("nan")
+        return line if self.at("plane", line, gamma_prime) else float("nan")
+
+
+NONE = Theory("")
+
+RELU = Theory("two-layer ReLU")
+
+LEAKY_RELU = Theory("two-layer leaky ReLU")
+
+TANH = Theory("two-layer tanh, initial stage", initial=True)
+
+_HOMOGENEOUS = {"relu": RELU, "leaky_relu": LEAKY_RELU}
+
+
+def named(name: str) -> Theory:
+    """Return the theory of this name, `NONE` for any other."""
+    return next((known for known in (RELU, LEAKY_RELU, TANH) if known.name == name), NONE)
+
+
+def holding(network: str, activation: str, flow: str, keep: float = 1.0, left: float = 0.0) -> Theory:
+    """Return the theory that holds for runs, `NONE` where the plane predicts nothing that we know of.
+
+    Two layers of a positively homogeneous activation, without dropout, under gradient flow: to the end of training. Of
+    tanh, which bends, to the end of the initial stage: as long as `left`, the share of the first loss at the end, is at
+    least `INITIAL`.
+
+    >>> holding("two_layer", "relu", "exponential").name, bool(holding("residual", "", "exponential"))
+    ('two-layer ReLU', False)
+    """
+    if network != "two_layer" or flow not in _FLOWS or keep < 1:
+        return NONE
+    if activation in _HOMOGENEOUS:
+        return _HOMOGENEOUS[activation]
+    return TANH if activation == "tanh" and left >= INITIAL else NONE
