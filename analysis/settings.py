@@ -10,7 +10,10 @@ from analysis.names import plain_name
 
 __all__ = ["by_setting"]
 
-_TELLING = ["network", "activation", "keep", "data", "flow", "antisymmetric", "rtol", "stop", "dtype"]
+_TELLING = ["network", "activation", "keep", "data", "flow", "antisymmetric", "rtol", "dtype"]
+
+_LAST = "stop"
+"""Told only where two settings are alike in all others: a share of the first loss is another stop for other data."""
 
 
 def by_setting(runs: pd.DataFrame) -> dict[str, pd.DataFrame]:
@@ -22,11 +25,13 @@ def by_setting(runs: pd.DataFrame) -> dict[str, pd.DataFrame]:
     groups = {str(name): rows for name, rows in runs.groupby(setting, sort=False)}
     if len(groups) == 1:
         return {"": runs}
-    differing = [name for name in _TELLING if len(runs[name].dropna().unique()) > 1]
-    labels = {name: _label(rows, differing) for name, rows in groups.items()}
-    telling = [label for label in labels.values() if label]
-    if len(set(telling)) < len(groups):
-        labels = {name: plain_name(f"setting={name or 'none'}") for name in groups}
+    differing = [name for name in [*_TELLING, _LAST] if len(runs[name].dropna().unique()) > 1]
+    for names in ([name for name in differing if name != _LAST], differing):
+        labels = {group: _label(rows, names) for group, rows in groups.items()}
+        if len({label for label in labels.values() if label}) == len(groups):
+            break
+    else:
+        labels = {group: plain_name(f"setting={group or 'none'}") for group in groups}
     return {labels[name]: rows.reset_index(drop=True) for name, rows in groups.items()}
 
 

@@ -22,6 +22,13 @@ def test_labels_say_what_differs_and_nothing_else(runs):
     assert len(found["activation=tanh"]) == 12
 
 
+def test_the_stop_is_told_where_nothing_else_tells_settings_apart(runs):
+    flows = pd.concat([runs((1.0, 0.0), setting=f, flow=f, stop=s) for f, s in (("adam", 0.0), ("exponential", 33.7))])
+    assert list(by_setting(flows)) == ["flow=adam", "flow=exponential"]
+    stops = pd.concat([runs((1.0, 0.0), setting=str(stop), stop=stop) for stop in (1e-4, 1e-6)])
+    assert list(by_setting(stops)) == ["stop=0.0001", "stop=1e-06"]
+
+
 def test_labels_are_safe_as_folder_names(runs):
     table = pd.concat([runs((1.0, 0.0), setting=s, data=f"my data/{s}.npz") for s in ("x", "y")])
     assert list(by_setting(table)) == ["data=my_data_x.npz", "data=my_data_y.npz"]
