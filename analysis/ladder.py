@@ -15,6 +15,9 @@ from analysis.intervals import Interval
 
 __all__ = ["climbed", "last_slopes", "limit", "refused", "rung_slopes", "zero_line"]
 
+ON_LINE = 1e-9
+"""A distance in the plane below this is rounding."""
+
 MOVED = 0.01
 """A slope that changed by more than this in the last step has not settled."""
 
@@ -23,6 +26,13 @@ STILL = 0.001
 
 SLOWING = 0.5
 """In between the change for each decade of width must have fallen to this share of that in the step before."""
+
+DECIDED = 20.0
+"""How far from 1 kappa m, kappa', their product and their quotient have to be on the last rung, unless they are 1.
+
+The flow knows kappa m and kappa' alone. While one of the four, m^(+-c) with a small c, is near 1, a slope rests for
+decades at what holds where it is 1, and then moves by c or less.
+"""
 
 RUNGS = 4
 """Rungs without which nothing is said of the limit: three slopes, two changes."""
@@ -64,12 +74,12 @@ def limit(slopes: pd.DataFrame, interval: Interval) -> pd.DataFrame:
 
     The value is the last slope s_K, the mean over seeds, with the interval
 
-        s_K -+ (|s_K - s_(K-1)| + |s_(K-1) - s_(K-2)| + half-width over seeds):
+        s_K -+ (|s_K - s_(K-1)| + |s_(K-1) - s_(K-2)| + c + half-width over seeds):
 
     it may still move as far as it did in the last two steps, which covers an approach by a factor up to 1/sqrt(2) a
-    step, and turning points. Columns: value, low, high, seeds, method, width_low, width_high, rungs, change (the last,
-    signed, of the seeds that both slopes have), reach (both, without sign) and reason: why it is not settled, "" if it
-    is.
+    step, and turning points; and by the largest distance c to a line of the plane that m^c < `DECIDED` leaves open.
+    Columns: value, low, high, seeds, method, width_low, width_high, rungs, change (the last, signed, of the seeds that
+    both slopes have), reach (both, without sign, and c) and reason: why it is not settled, "" if it is.
     """
     table = interval(slopes)
     low, high = (np.log10(table.index.get_level_values(name).to_numpy(float)) for name in ("width_low", "width_high"))
@@ -81,7 +91,9 @@ def limit(slopes: pd.DataFrame, interval: Interval) -> pd.DataFrame:
     table["slowing"] = pace / pace.groupby(level=POINT).shift()
     table["rungs"] = table.groupby(level=POINT).cumcount() + 2
     last = table.groupby(level=POINT).tail(1).reset_index(["width_low", "width_high"])
-    last["reason"] = _reasons(last)
+    near = _undecided(last)
+    last["reason"] = _reasons(last, near)
+    last["reach"] += near.max(axis=1).fillna(0.0)
     low_high = {"low": last["low"] - last["reach"], "high": last["high"] + last["reach"]}
     return last.assign(**low_high).drop(columns="slowing")
 
@@ -90,7 +102,16 @@ def _step(values: pd.Series[float]) -> pd.Series[float]:
     return values.groupby(level=POINT).diff()
 
 
-def _reasons(last: pd.DataFrame) -> pd.Series[str]:
+def _undecided(last: pd.DataFrame) -> pd.DataFrame:
+    """Return the distances c of points to the lines where one of the four is 1, NaN where m^c tells, or is 1 itself."""
+    gamma, gamma_prime = (last.index.get_level_values(name).to_numpy(float) for name in ("gamma", "gamma_prime"))
+    gain = gamma - 1
+    distances = pd.DataFrame(abs(np.stack([gain, gamma_prime, gain - gamma_prime, gain + gamma_prime], 1)), last.index)
+    near = distances.mul(np.log(last["width_high"]), axis=0) < math.log(DECIDED)
+    return distances.where(near & (distances > ON_LINE))
+
+
+def _reasons(last: pd.DataFrame, near: pd.DataFrame) -> pd.Series[str]:
     moved = last["change"].abs()
     found = {
         f"fewer than {RUNGS} rungs": last["rungs"] < RUNGS,
@@ -98,7 +119,10 @@ def _reasons(last: pd.DataFrame) -> pd.Series[str]:
         f"moved by more than {MOVED:g} in the last step": moved > MOVED,
         "does not slow down": (moved > STILL) & (last["slowing"] > SLOWING),
     }
-    return pd.Series(np.select(list(found.values()), list(found), ""), index=last.index, dtype=object)
+    reasons = pd.Series(np.select(list(found.values()), list(found), ""), index=last.index, dtype=object)
+    needed = math.log10(DECIDED) / near.min(axis=1)
+    told = "too near a line: needs rungs to 1e" + np.ceil(needed).fillna(0).astype(int).astype(str)
+    return reasons.mask(needed.notna() & (last["rungs"] >= RUNGS) & last["reach"].notna(), told)
 
 
 def zero_line(slopes: pd.DataFrame, boundary: Boundary) -> pd.DataFrame:

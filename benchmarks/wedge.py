@@ -15,9 +15,9 @@ import condense
 from analysis.infinite import main_runs
 from analysis.levels import LossExponents
 from benchmarks.plane import Point
-from condense import records, schema
+from condense import plane, records, schema
 
-__all__ = ["POINTS", "TARGETS", "end_exponent", "exponents", "main"]
+__all__ = ["POINTS", "TARGETS", "exponents", "main"]
 
 POINTS: Mapping[Point, Sequence[float]] = {
     (1.1, -0.2): (1e8, 1e12, 1e16, 1e20),
@@ -41,16 +41,6 @@ TARGETS = {
     "s(x) - 2 s(-x)": np.where(X > 0, X, 2 * X),
     "x^3 + .02": X**3 + 0.02,
 }
-
-
-def end_exponent(gamma: float, gamma_prime: float) -> float:
-    """Return S_w after a plateau that few neurons have to leave: min((d - gamma')/2, 5 d / 2), d = gamma - 1.
-
-    >>> round(end_exponent(1.2, -0.3), 9), round(end_exponent(1.2, -1.4), 9)
-    (0.25, 0.5)
-    """
-    d = gamma - 1
-    return min((d - gamma_prime) / 2, 5 * d / 2)
 
 
 def exponents(
@@ -86,7 +76,7 @@ def end(neurons: int = 40_000, seeds: int = 4) -> None:
         before, after = (_slopes(table, widths, loss) for loss in (0.7, 1e-4))
         print(
             f"({point[0]:g}, {point[1]:g}) {widths[0]:.0e} to {widths[-1]:.0e}: {before} "
-            f"(gamma - 1 = {point[0] - 1:.2f}), {after} (predicted {end_exponent(*point):.3f})",
+            f"(gamma - 1 = {point[0] - 1:.2f}), {after} (predicted {plane.exponent_after_plateau(*point):.3f})",
             flush=True,
         )
 

@@ -28,6 +28,7 @@ __all__ = [
     "Scales",
     "boundary",
     "exponent",
+    "exponent_after_plateau",
     "exponents",
     "named_points",
     "on_plane",
@@ -200,6 +201,20 @@ def exponents(gamma: float, gamma_prime: float) -> dict[str, float]:
 def exponent(gamma: float, gamma_prime: float, block: str = "w") -> float:
     """Return one of the predicted `exponents`: block "w", "a" or "theta"."""
     return exponents(gamma, gamma_prime)[block]
+
+
+def exponent_after_plateau(gamma: float, gamma_prime: float) -> float:
+    """Return S_w at the end of training in the wedge 1 < gamma < 1 - gamma', after a plateau of the loss.
+
+    min((d - gamma') / 2, 5 d / 2), d = gamma - 1: few neurons have to leave the plateau, on which the aligned ones can
+    fit no more; derived and measured in docs/infinite-width.md. Before it, and where the aligned neurons fit the
+    target (a linear one), S_w is that of `exponents`, d.
+
+    >>> round(exponent_after_plateau(1.2, -0.3), 9), round(exponent_after_plateau(1.2, -1.4), 9)
+    (0.25, 0.5)
+    """
+    d = gamma - 1
+    return min((d - gamma_prime) / 2, 5 * d / 2)
 
 
 def regime(gamma: float, gamma_prime: float, block: str = "w") -> str:

@@ -133,7 +133,7 @@ def mark_unknown(ax: Axes, frame: pd.DataFrame, column: str, reason: str) -> Non
 
 def mark_unsettled(ax: Axes, frame: pd.DataFrame) -> None:
     """Hatch the cells, and ring the points, whose slope has not settled."""
-    reason = "not settled: the slope still moves with the width"
+    reason = "not settled: the slope moves with the width, or may yet"
     unsettled = ~frame["settled"] & frame["rungs"].ge(2)
     look: dict[str, Any] = {"hatch": "//", "edgecolor": "white"}
     _hatch(ax, frame, unsettled, None, look)

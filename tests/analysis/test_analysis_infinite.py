@@ -6,6 +6,7 @@ import pytest
 from synthetic_ladder import RUNGS, ladder_rows, stalled
 from synthetic_sweep import power_law_rows
 
+import condense
 from analysis import figures
 from analysis.collapse import collapse, verdicts
 from analysis.gaps import gaps
@@ -16,7 +17,7 @@ from analysis.observe import observe
 from analysis.output import write
 from analysis.pipeline import analyse
 from analysis.report import report
-from condense import plane, records
+from condense import plane, records, schema
 
 
 def found(rows, level=0.9):
@@ -105,6 +106,34 @@ def test_intervals_cover_the_slope_of_laws_with_slow_corrections():
 def test_what_has_not_settled_says_why(options, reason):
     row = point(ladder_rows(1.3, 0.0, **options))
     assert (row["settled"], row["reason"]) == (False, reason)
+
+
+@pytest.mark.parametrize(
+    ("place", "rung"),
+    [((1.02, 0.0), 66), ((1.0, -0.03), 44), ((1.05, 0.02), 66), ((1.2, 0.21), 131), ((1.2, -0.16), 33)],
+)
+def test_near_a_line_a_slope_that_rests_has_not_settled_and_may_move_by_the_distance(place, rung):
+    """m^.02 is 4 at m = 1e30, and 20 at 1e65: till then it is not told from 1, which holds on the line itself."""
+    row = point(ladder_rows(*place, slope=0.005, noise=0.0))
+    assert (row["settled"], row["reason"]) == (False, f"too near a line: needs rungs to 1e{rung}")
+    far = point(ladder_rows(*place, slope=0.005, noise=0.0, rungs=(*RUNGS, 1e60, 1e140)))
+    assert far["settled"]
+    assert far["S_w_high"] - far["S_w"] == pytest.approx(0, abs=1e-9)
+
+
+def test_a_point_on_the_line_whose_ladder_rests_for_twenty_decades_is_told():
+    """At (1.02, .02) S_w = 0, and slopes of -.02 rest up to 1e30: called linear, that was wrong."""
+    small = {"seeds": range(2), "measure": schema.Measure(observables=["relative_change"])}
+    rows = {}
+    for top in ((), (1e60, 1e75, 1e105, 1e150)):
+        virtual = schema.Virtual(widths=[*RUNGS, *top], neurons=[500, 100])
+        runs = condense.simulate(1.02, 0.02, widths=[], virtual=virtual, **small)
+        assert runs["converged"].all()
+        [rows[top]] = infinite_width(runs, Interval(0.9)).exponents.to_dict("records")
+    short, tall = rows.values()
+    assert not short["settled"]
+    assert short["S_w_low"] <= 0 <= short["S_w_high"]
+    assert (tall["settled"], tall["regime"]) == (True, "critical")
 
 
 def test_without_a_settled_slope_a_regime_needs_an_interval_clear_of_zero():
