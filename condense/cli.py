@@ -20,7 +20,7 @@ from rich.console import Console
 
 from condense import schema, suggest
 from condense.job import Job, RunFailedError
-from condense.single import refuse_settings_of_sweeps
+from condense.single import launcher_left_alone, refuse_settings_of_sweeps
 from front_door.door import FULL, INTERRUPTED
 from front_door.names import version
 
@@ -60,6 +60,8 @@ def _run(config: DictConfig) -> float | None:
     alone = settings.mode is hydra.types.RunMode.RUN
     if alone:
         refuse_settings_of_sweeps(settings)
+        if told := launcher_left_alone(settings):
+            print(told, file=sys.stderr)
     folder = Path(settings.runtime.output_dir)
     with _refusals():
         with contextlib.chdir(settings.runtime.cwd):  # hydra.job.chdir has left it, and paths start from there

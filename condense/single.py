@@ -5,7 +5,10 @@ from __future__ import annotations
 from hydra.conf import HydraConf
 from hydra.errors import ConfigCompositionException
 
-__all__ = ["refuse_settings_of_sweeps"]
+__all__ = ["launcher_left_alone", "refuse_settings_of_sweeps"]
+
+HERE = ("local", "basic")
+"""The launchers by which a sweep, too, runs on this machine."""
 
 OF_SWEEPS = ("hydra/launcher", "hydra/sweeper", "hydra.launcher", "hydra.sweeper", "hydra.sweep")
 
@@ -29,3 +32,11 @@ def refuse_settings_of_sweeps(settings: HydraConf) -> None:
             f"hydra.sweeper.params vary {', '.join(swept)}, which has no effect without -m: add -m, or give "
             f"{'each of them' if len(swept) > 1 else 'it'} a value"
         )
+
+
+def launcher_left_alone(settings: HydraConf) -> str:
+    """Say that a single run is not handed to the launcher which a site's config has for sweeps; "" if that is ours."""
+    launcher = settings.runtime.choices.get("hydra/launcher")
+    if launcher in HERE:
+        return ""
+    return f"computed here, by this process: hydra/launcher={launcher} is for sweeps, with -m"

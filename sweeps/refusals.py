@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from hydra.core.override_parser.types import Override
 from hydra.errors import ConfigCompositionException
 from omegaconf import DictConfig, OmegaConf
 
+from sweeps.order import Order
 from sweeps.plan import Planned
 
-__all__ = ["refuse_empty", "refuse_idle", "refuse_shared"]
+__all__ = ["refuse_empty", "refuse_idle", "refuse_shared", "refuse_taken"]
 
 
 def refuse_idle(hydra: DictConfig) -> None:
@@ -72,6 +73,31 @@ def refuse_shared(planned: Iterable[Planned], swept: Sequence[str]) -> None:
                 f"{other.name} and {each.name} are the same runs: {' and '.join(swept)} does not tell them apart, and "
                 f"one of each two would be lost; {advice}"
             )
+
+
+def refuse_taken(planned: Iterable[Planned], held: Iterable[Order], swept: Sequence[str]) -> None:
+    """Refuse a job whose folder holds another one: its values there are other ones, by rounding say.
+
+    Raises:
+        ConfigCompositionException: the message names both.
+    """
+    taken = {order.name: order.config for order in held}
+    for each in planned:
+        for key in (*each.job.named_by, *swept) if each.name in taken else ():
+            here, there = (_at(config, key) for config in (each.composed.config, taken[each.name]))
+            if here != there:
+                raise ConfigCompositionException(
+                    f"{key}={here} would share the folder {each.name} with {key}={there}, which is there already: "
+                    "name another folder: hydra.sweep.dir=.."
+                )
+
+
+def _at(config: Mapping[str, Any], key: str) -> object:
+    """Return the value of a dotted key; None if there is none, or it is a group."""
+    value: Any = config
+    for part in key.split("."):
+        value = value.get(part) if isinstance(value, Mapping) else None
+    return None if isinstance(value, Mapping) else value
 
 
 def _ends(override: Override) -> list[float]:

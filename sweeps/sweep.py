@@ -75,6 +75,12 @@ class Sweep:
             )
         return cls(folder, **held)
 
+    @staticmethod
+    def ordered(folder: Path) -> list[Order]:
+        """Return the orders that a folder holds, none if it is no sweep's."""
+        held = _held(folder)
+        return [] if held is None else list(held["orders"])
+
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
         """Keep others from ordering and submitting in this folder meanwhile."""
@@ -83,8 +89,7 @@ class Sweep:
 
     def keep(self) -> None:
         """Add the orders to those that the folder holds. The lock must be held."""
-        held = _held(self.folder)
-        plain = [order.plain() for order in merged([] if held is None else held["orders"], self.orders)]
+        plain = [order.plain() for order in merged(self.ordered(self.folder), self.orders)]
         write_json(_file(self.folder), {"job": self.job, "program": self.program, "orders": plain})
 
     @property

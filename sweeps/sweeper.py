@@ -30,7 +30,7 @@ from sweeps.packing import describe
 from sweeps.plan import Composer, Planned, swept_keys
 from sweeps.points import require
 from sweeps.progress import watched
-from sweeps.refusals import refuse_empty, refuse_idle, refuse_shared
+from sweeps.refusals import refuse_empty, refuse_idle, refuse_shared, refuse_taken
 from sweeps.sites import QUEUED, RUNNING
 from sweeps.sweep import DONE, Sweep, job_class
 from sweeps.text import program
@@ -195,6 +195,7 @@ class GridSweeper(Sweeper):
             ]
             once = {(each.name, *each.job.wanted): each for each in planned}.values()
             refuse_shared(once, manifest.swept)
+            refuse_taken(once, Sweep.ordered(folder), manifest.swept)
             orders = [each.order(number) for number, each in enumerate(once)]
         except ValueError as error:
             raise ConfigCompositionException(str(error)) from error

@@ -143,3 +143,25 @@ def test_a_single_run_of_an_experiment_has_a_value_for_all_that_it_varies(conden
     for place in (["init.gamma=1.0", "init.gamma_prime=0.0"], ["init=he"]):
         assert condense("experiment=quickstart", *place, "hydra.run.dir=mine") is None
     assert len(collected(Path("mine"))) == 2
+
+
+def test_a_point_of_a_later_command_does_not_share_the_folder_of_another(condense, tmp_path):
+    assert condense("-m", "init.gamma=1.0", "hydra.sweep.dir=mine") is None
+    before = collected(tmp_path / "mine")
+    told = condense("-m", "init.gamma=1.0000000000001", "hydra.sweep.dir=mine")
+    assert (
+        "init.gamma=1.0000000000001 would share the folder gamma=1,gamma_prime=0 with init.gamma=1.0, which is there "
+        "already: name another folder: hydra.sweep.dir=.."
+    ) in told
+    pd.testing.assert_frame_equal(collected(tmp_path / "mine"), before)
+    assert condense("-m", "init.gamma=1,1.5", "widths=[20,30]", "hydra.sweep.dir=mine") is None
+    assert len(collected(tmp_path / "mine")) == 4
+
+
+def test_a_single_run_says_that_the_launcher_of_the_site_is_for_sweeps(condense, tmp_path, capsys):
+    (tmp_path / "conf").mkdir()
+    (tmp_path / "conf" / "site.yaml").write_text("defaults: [config, _self_, {override hydra/launcher: slurm}]\n")
+    assert condense("hydra.run.dir=mine", "--config-name=site") is None
+    assert "computed here, by this process: hydra/launcher=slurm is for sweeps, with -m\n" in capsys.readouterr().err
+    assert condense("hydra.run.dir=other") is None
+    assert "computed here" not in capsys.readouterr().err
