@@ -12,11 +12,11 @@ import pandas as pd
 from analysis.bounds import flags
 from analysis.collect import POINT
 from analysis.intervals import Interval
-from analysis.made import made, theory
+from analysis.made import made
 from analysis.reductions import reductions, widest
 from analysis.regimes import measured, order_parameter
 from condense import records
-from condense.theory import Theory
+from condense.theory import Theory, behind
 
 __all__ = ["PAIR", "Exponents", "LocalSlopes", "blocks", "in_pairs", "named", "predicted", "regimes_predicted"]
 __all__ += ["seed_slopes", "side_by_side", "usable"]
@@ -65,7 +65,7 @@ class Exponents:
         points = runs.groupby(POINT).size().index
         found = {block: self.interval(seed_slopes(runs, block)).reindex(points) for block in blocks(runs)}
         slopes = [named(table, block) for block, table in found.items()]
-        held = theory(runs)
+        held = behind(runs)
         theories = [predicted(points, held, found), regimes_predicted(points, held, order_parameter(found))]
         parts = [*slopes, theories[0], self._regimes(found, points), theories[1], _counts(runs, _seeds(found))]
         return pd.concat(parts, axis=1).assign(**made(runs)).reset_index()

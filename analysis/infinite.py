@@ -13,8 +13,9 @@ from analysis.collapse import collapse, failing, verdicts
 from analysis.collect import POINT
 from analysis.exponents import Exponents, blocks, named, predicted, regimes_predicted
 from analysis.intervals import Interval
-from analysis.made import made, theory
+from analysis.made import made
 from analysis.regimes import measured, order_parameter
+from condense.theory import behind
 
 __all__ = ["Infinite", "infinite_width", "main_runs", "measured_runs"]
 
@@ -67,7 +68,7 @@ def infinite_width(virtual: pd.DataFrame, interval: Interval) -> Infinite:
     """Return what the virtual runs of one setting say of infinite width."""
     runs = measured_runs(virtual)
     block = order_parameter(blocks(virtual))
-    boundary = Boundary(interval, block, theory(virtual))
+    boundary = Boundary(interval, block, behind(virtual))
     slopes = ladder.rung_slopes(runs, block)
     compared = collapse(virtual, block)
     rungs = np.sort(runs["width"].unique())[:2]
@@ -107,7 +108,7 @@ def _exponents(runs: pd.DataFrame, compared: pd.DataFrame, interval: Interval, b
         level=interval.level,
         regime=_regimes(known[block], reason.eq("")),
     )
-    held = theory(runs)
+    held = behind(runs)
     parts = [*slopes, predicted(points, held, known), found, regimes_predicted(points, held, block)]
     return pd.concat(parts, axis=1).assign(**made(runs)).reset_index()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -113,16 +114,18 @@ def _undecided(last: pd.DataFrame) -> pd.DataFrame:
 
 def _reasons(last: pd.DataFrame, near: pd.DataFrame) -> pd.Series[str]:
     moved = last["change"].abs()
-    found = {
-        f"fewer than {RUNGS} rungs": last["rungs"] < RUNGS,
-        "rungs in a row have no seed in common": last["reach"].isna(),
-        f"moved by more than {MOVED:g} in the last step": moved > MOVED,
-        "does not slow down": (moved > STILL) & (last["slowing"] > SLOWING),
-    }
-    reasons = pd.Series(np.select(list(found.values()), list(found), ""), index=last.index, dtype=object)
-    needed = math.log10(DECIDED) / near.min(axis=1)
-    told = "too near a line: needs rungs to 1e" + np.ceil(needed).fillna(0).astype(int).astype(str)
-    return reasons.mask(needed.notna() & (last["rungs"] >= RUNGS) & last["reach"].notna(), told)
+    needed = np.ceil(math.log10(DECIDED) / near.min(axis=1))
+    found: list[tuple[pd.Series[bool], Any]] = [
+        (last["rungs"] < RUNGS, f"fewer than {RUNGS} rungs"),
+        (last["reach"].isna(), "rungs in a row have no seed in common"),
+        (needed.notna(), "too near a line: needs rungs to 1e" + needed.fillna(0).astype(int).astype(str)),
+        (moved > MOVED, f"moved by more than {MOVED:g} in the last step"),
+        ((moved > STILL) & (last["slowing"] > SLOWING), "does not slow down"),
+    ]
+    reasons = pd.Series("", index=last.index, dtype=object)
+    for holds, text in reversed(found):  # the first that holds is told
+        reasons = reasons.mask(holds, text)
+    return reasons
 
 
 def zero_line(slopes: pd.DataFrame, boundary: Boundary) -> pd.DataFrame:

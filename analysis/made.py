@@ -1,13 +1,13 @@
-"""How runs were made: network, activation, data, flow and stop, and the theory that holds for them."""
+"""How runs were made: network, activation, data, flow and stop, and the theory in a table of results."""
 
 from __future__ import annotations
 
 import numpy as np
 import pandas as pd
 
-from condense.theory import NONE, Theory, holding, named
+from condense.theory import NONE, Theory, named
 
-__all__ = ["MADE", "made", "theory", "theory_of", "told"]
+__all__ = ["MADE", "made", "theory_of", "told"]
 
 MADE = ("network", "activation", "data", "flow", "stop")
 """The columns that `made` gives and that titles of figures tell."""
@@ -33,27 +33,9 @@ def told(table: pd.DataFrame) -> str:
     return ", ".join(part for part in (network, known["data"], flow) if part)
 
 
-def theory(runs: pd.DataFrame) -> Theory:
-    """Return the theory that holds for runs of one setting: for all of them, or none."""
-    which = [_values(runs, name) for name in ("network", "activation", "flow")]
-    if any(len(values) != 1 for values in which):
-        return NONE
-    [network], [activation], [flow] = which
-    kept = runs["keep"].min() if "keep" in runs and runs["keep"].notna().any() else 1.0
-    return holding(network, activation, flow, float(kept), _left(runs))
-
-
 def theory_of(table: pd.DataFrame) -> Theory:
     """Return the theory behind the predictions in a table of results."""
     return named(str(table["theory"].iloc[0])) if "theory" in table and len(table) else NONE
-
-
-def _left(runs: pd.DataFrame) -> float:
-    """Return the smallest share of the first loss that is left at the end of a run that converged; 0 if unknown."""
-    if not {"mse_initial", "mse_final"} <= set(runs):
-        return 0.0
-    share = (runs["mse_final"] / runs["mse_initial"])[runs["converged"]].min()
-    return float(np.nan_to_num(share))
 
 
 def _values(runs: pd.DataFrame, name: str) -> list[str]:

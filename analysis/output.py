@@ -21,8 +21,8 @@ from analysis.exponents import blocks, seed_slopes
 from analysis.figures.canvas import SIZE, LaidOutOnce, lay_out
 from analysis.infinite import Infinite
 from analysis.intervals import Interval
-from analysis.made import theory
 from analysis.pipeline import Analysis
+from condense.theory import behind
 
 __all__ = ["FORMATS", "write", "write_compared"]
 
@@ -154,7 +154,7 @@ def _nothing(ax: Axes) -> Axes:
 def _phase(analysis: Analysis, block: str) -> Draw:
     def draw(ax: Axes) -> Axes:
         slopes = seed_slopes(analysis.runs, block) if block in blocks(analysis.runs) else None
-        boundary = None if slopes is None else Boundary(Interval(analysis.level), block, theory(analysis.runs))(slopes)
+        boundary = None if slopes is None else Boundary(Interval(analysis.level), block, behind(analysis.runs))(slopes)
         return figures.phase_diagram(analysis.exponents, boundary, block, ax)
 
     return draw

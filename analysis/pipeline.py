@@ -15,12 +15,12 @@ from analysis.exponents import Exponents, LocalSlopes, blocks, seed_slopes
 from analysis.infinite import Infinite, infinite_width, main_runs
 from analysis.intervals import Interval
 from analysis.levels import LossExponents
-from analysis.made import theory
 from analysis.reductions import reductions
 from analysis.regimes import order_parameter
 from analysis.settings import by_setting
 from analysis.snapshots import located
 from condense import records
+from condense.theory import behind
 
 __all__ = ["Analysis", "analyse", "analyses"]
 
@@ -114,7 +114,7 @@ def _results(
     return Analysis(
         runs=runs,
         exponents=Exponents(interval)(runs),
-        boundary=Boundary(interval, block, theory(runs))(seed_slopes(runs, block)),
+        boundary=Boundary(interval, block, behind(runs))(seed_slopes(runs, block)),
         local_slopes=LocalSlopes(interval)(runs),
         reductions=reductions(runs),
         exponents_by_loss=LossExponents(interval)(records.curves(runs), losses),

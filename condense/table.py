@@ -51,8 +51,7 @@ def _placed(run: pd.Series[Any]) -> str:
 
 def _predicted(table: pd.DataFrame) -> str:
     """Return what the theory says of the place, where there is one of these runs."""
-    first, left = table.iloc[0], (table["mse_final"] / table["mse_initial"])[table["converged"]].min()
-    held = theory.holding(first.network, first.activation, first.flow, first.keep, left)
+    first, held = table.iloc[0], theory.behind(table)
     place = first.initialisation, first.gamma, first.gamma_prime
     regime = held.regime(*place)
     return f"; theory of {held.name}: {regime}, RD_w ~ m^{held.exponents(*place)['w']:.3g}" if regime else ""

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from condense import plane
 
-__all__ = ["INITIAL", "LEAKY_RELU", "NONE", "RELU", "TANH", "Theory", "holding", "named"]
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["INITIAL", "LEAKY_RELU", "NONE", "RELU", "TANH", "Theory", "behind", "holding", "named"]
 
 INITIAL = 0.94
 """The share of the first loss that is left at the end of the initial stage: new directions grow from a fall by 5 % on.
@@ -95,3 +99,20 @@ def holding(network: str, activation: str, flow: str, keep: float = 1.0, left: f
     if activation in _HOMOGENEOUS:
         return _HOMOGENEOUS[activation]
     return TANH if activation == "tanh" and left >= INITIAL else NONE
+
+
+def behind(runs: pd.DataFrame) -> Theory:
+    """Return the theory that holds for runs of one setting, as records have them: for all of them, or none."""
+    told = [set(runs[name].dropna()) - {""} if name in runs else set() for name in ("network", "activation", "flow")]
+    if any(len(values) != 1 for values in told):
+        return NONE
+    [network], [activation], [flow] = told
+    kept = runs["keep"].min() if "keep" in runs and runs["keep"].notna().any() else 1.0
+    return holding(network, activation, flow, float(kept), _left(runs))
+
+
+def _left(runs: pd.DataFrame) -> float:
+    """Return the smallest share of the first loss that is left at the end of a run that converged; NaN if unknown."""
+    if not {"mse_initial", "mse_final"} <= set(runs):
+        return float("nan")
+    return float((runs["mse_final"] / runs["mse_initial"])[runs["converged"]].min())

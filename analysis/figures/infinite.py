@@ -10,6 +10,7 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from analysis import regimes
 from analysis.collect import POINT
 from analysis.exponents import usable
 from analysis.figures import marks
@@ -21,7 +22,6 @@ from analysis.figures.quantity import symbol
 from analysis.figures.widths import chosen_points
 from analysis.ladder import climbed
 from analysis.made import theory_of
-from analysis.regimes import measured
 
 __all__ = ["collapse", "infinite_width", "zero_line"]
 
@@ -72,7 +72,9 @@ def infinite_width(
 def _as_measured(exponents: pd.DataFrame, block: str) -> pd.DataFrame:
     """Return a table as that of real widths; of a point that has not settled no interval is to be outlined."""
     ends = [f"S_{block}_low", f"S_{block}_high"]
-    known = exponents[ends].where(exponents["settled"] | ~measured(*(exponents[end] for end in ends)).eq("critical"))
+    known = exponents[ends].where(
+        exponents["settled"] | ~regimes.measured(*(exponents[end] for end in ends)).eq("critical")
+    )
     return exponents.assign(widths=exponents["rungs"], runs=1, converged=1, **known)
 
 

@@ -17,8 +17,9 @@ from analysis.figures.lines import value_line
 from analysis.figures.maps import draw_map, write_values
 from analysis.figures.quantity import NAMES, signed, symbol
 from analysis.figures.quantity import relative_change as quantity_of
-from analysis.made import made, theory, theory_of
+from analysis.made import made, theory_of
 from analysis.reductions import widest
+from condense.theory import behind
 
 __all__ = ["chosen_points", "relative_change", "relative_change_map"]
 
@@ -105,7 +106,7 @@ def relative_change_map(runs: pd.DataFrame, block: str = "w", ax: Axes | None = 
     Raises:
         NothingToDrawError: no converged run has a relative change of this block.
     """
-    runs, held = usable(runs, block), theory(runs)
+    runs, held = usable(runs, block), behind(runs)
     if runs.empty:
         raise NothingToDrawError(f"no relative change rd_{block} to draw: no run converged with one")
     wide = widest(runs)

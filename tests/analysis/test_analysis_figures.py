@@ -14,8 +14,8 @@ from analysis.figures.layout import Cell, cells, grid_part, line_coordinate
 from analysis.figures.marks import outer_sides
 from analysis.figures.quantity import SIGNED, exponent
 from analysis.figures.widths import chosen_points
-from analysis.made import theory
 from condense import plane, records
+from condense.theory import behind
 
 
 def legend(ax) -> list[str]:
@@ -132,7 +132,7 @@ def test_no_regime_is_named_over_cells_that_are_undetermined(runs, grid):
 
 def drawn(table: pd.DataFrame) -> list[plt.Axes]:
     exponents = Exponents()(table)
-    boundary = Boundary(theory=theory(table))(seed_slopes(table))
+    boundary = Boundary(theory=behind(table))(seed_slopes(table))
     row = Exponents()(table[table["gamma_prime"] == 0.0])
     lines = figures.phase_diagram(row), figures.relative_change(table, exponents)
     maps = (
@@ -158,7 +158,7 @@ def test_no_theory_is_drawn_or_predicted_where_none_is_known_to_hold(runs, grid,
     exponents = Exponents()(table)
     assert not [column for column in exponents if column.endswith("_predicted") and column != "regime_predicted"]
     assert set(exponents["regime_predicted"]) == set(exponents["theory"]) == {""}
-    assert Boundary(theory=theory(table))(seed_slopes(table))["gamma_theory"].isna().all()
+    assert Boundary(theory=behind(table))(seed_slopes(table))["gamma_theory"].isna().all()
     for ax in drawn(table):
         assert "theory" not in " ".join([*legend(ax), *texts(ax), ax.get_title()])
         assert "ReLU" not in " ".join(legend(ax))
