@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+
+TYPE_CHECKING = False  # to type checkers it is true; the module typing would take 7 ms of every command
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from analysis.collect import SweepError
     from analysis.pipeline import Analysis, analyse, analyses
 

@@ -66,6 +66,8 @@ def _run(config: DictConfig) -> float | None:
     with _refusals():
         with contextlib.chdir(settings.runtime.cwd):  # hydra.job.chdir has left it, and paths start from there
             job = Job(OmegaConf.to_container(config, resolve=True))  # type: ignore[arg-type]
+        if folder.name == str(settings.job.get("num")):
+            _refuse_other_runs(job, folder)
         table = job.run(folder)
         value = job.value(folder)
     if alone:
@@ -75,6 +77,16 @@ def _run(config: DictConfig) -> float | None:
         if value is not None:
             print(f"objective: {value:.6g}, the mean of {job.config.objective}")
     return value
+
+
+def _refuse_other_runs(job: Job, folder: Path) -> None:
+    """Refuse a folder that has a number and holds another point by it."""
+    held = job.held(folder)
+    if held and not held.keys() & {*job.wanted}:
+        raise ValueError(
+            f"{job.name} would share the folder {folder} with another point, which is there already: this sweeper "
+            "numbers its points; name another folder: hydra.sweep.dir=.."
+        )
 
 
 @contextlib.contextmanager

@@ -23,6 +23,7 @@ from condense.batches import Batch, Wanted
 from condense.checkpoint import Arrays, Checkpoint, CheckpointError
 from condense.flows.base import STATUS_CODES, Flow, State
 from condense.networks import Functional, Network, Run, TwoLayer
+from condense.networks.errors import out_of_memory
 from condense.plane import Scales
 from condense.problem import Problem
 from condense.records import CURVE
@@ -269,15 +270,9 @@ def _measured(state: State, measure: Measure) -> list[Row]:
     return rows or [{} for _ in range(len(state.run))]
 
 
-def _out_of_memory(error: Exception) -> bool:
-    """Whether numpy, torch on the CPU or torch on CUDA found no memory."""
-    kinds = MemoryError, torch.cuda.OutOfMemoryError
-    return isinstance(error, kinds) or "DefaultCPUAllocator: can't allocate memory" in str(error)
-
-
 def _explained(failure: Failure, run: Wanted) -> Failure:
     """Return the failure of a run with what to do about it, where that is known."""
-    if not _out_of_memory(failure.error):
+    if not out_of_memory(failure.error):
         return failure
     needed = estimate.memory_gb(run.problem, run.neurons)
     what = f"virtual.neurons = {run.neurons}" if run.sample.virtual else f"width {run.neurons}"

@@ -22,6 +22,7 @@ from sweeps.job import Job
 from sweeps.launch import Launch
 from sweeps.order import Order
 from sweeps.plan import plain_hydra
+from sweeps.refusals import refuse_numbered
 from sweeps.sites import QUEUED, RUNNING, Local, Site, Slurm
 from sweeps.submission import Submission
 from sweeps.sweep import DONE, Standing, Sweep, job_class
@@ -83,6 +84,8 @@ class PackLauncher(Launcher):
         orders = [order for _, order in ordered]
         sweep = Sweep(Path(self._config.hydra.sweep.dir), self.site.job, program(), orders)
         with sweep.locked():
+            if sweep.job is not None:
+                refuse_numbered(orders, Sweep.ordered(sweep.folder))
             sweep.keep()
         self.run(sweep, plain_hydra(configs[0]))
         standings = {each.name: each for each in sweep.look()}

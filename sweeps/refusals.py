@@ -13,7 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 from sweeps.order import Order
 from sweeps.plan import Planned
 
-__all__ = ["refuse_empty", "refuse_idle", "refuse_shared", "refuse_taken"]
+__all__ = ["refuse_empty", "refuse_idle", "refuse_numbered", "refuse_shared", "refuse_taken"]
 
 
 def refuse_idle(hydra: DictConfig) -> None:
@@ -90,6 +90,22 @@ def refuse_taken(planned: Iterable[Planned], held: Iterable[Order], swept: Seque
                     f"{key}={here} would share the folder {each.name} with {key}={there}, which is there already: "
                     "name another folder: hydra.sweep.dir=.."
                 )
+
+
+def refuse_numbered(orders: Iterable[Order], held: Iterable[Order]) -> None:
+    """Refuse points whose folders have numbers, where a folder holds another point by the same number.
+
+    Raises:
+        ConfigCompositionException: the message names both.
+    """
+    there = {order.name: order for order in held}
+    for order in orders:
+        other = there.get(order.name, order)
+        if not {*order.wanted} & {*other.wanted}:
+            raise ConfigCompositionException(
+                f"{' '.join(order.overrides)} would share the folder {order.name} with {' '.join(other.overrides)}, "
+                "which is there already: this sweeper numbers its points; name another folder: hydra.sweep.dir=.."
+            )
 
 
 def _at(config: Mapping[str, Any], key: str) -> object:

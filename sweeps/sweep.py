@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
@@ -291,7 +292,9 @@ def _file(folder: Path) -> Path:
 
 
 def _last_line(path: Path) -> str:
+    """Return the last line of a traceback, the kind of error without the modules that it is from."""
     try:
-        return (path.read_text().strip().splitlines() or ["no message"])[-1]
+        line = (path.read_text().strip().splitlines() or ["no message"])[-1]
     except FileNotFoundError:
         return ""
+    return re.sub(r"^(\w+\.)+(?=\w+:)", "", line)

@@ -35,15 +35,21 @@ class Net:
     def forward(self, params, x):
         return torch.relu(x @ params["w"].T) @ params["a"]
 
-class Raises(Net):
+visits = {}
+
+class Raises(Net):  # in training: at the check it is visited once at every larger width
     def __init__(self, above=0.0):
         self.above = above
 
     def forward(self, params, x):
-        if len(params["a"]) > self.above:
+        m = len(params["a"])
+        visits[m] = visits.get(m, 0) + 1
+        if m > self.above and visits[m] > 1:
             raise RuntimeError("out of luck")
         return super().forward(params, x)
 """
+
+RAISED = "NetworkError: network Raises: forward at width 40 raised RuntimeError: out of luck"
 
 
 @pytest.fixture
@@ -206,10 +212,10 @@ def test_a_job_that_raises_leaves_the_others_and_says_how_to_run_it_again(here):
     assert bad.returncode == 1
     assert "1 of 2 points complete" in bad.stdout
     assert "3 runs: 2 converged, 1 failed" in bad.stdout
-    assert "failed gamma=1,gamma_prime=0,widths=[20,40]: RuntimeError: out of luck" in bad.stdout
+    assert f"failed gamma=1,gamma_prime=0,widths=[20,40]: {RAISED}" in bad.stdout
     assert "1 of 2 jobs failed" in bad.stderr
     failed = collected(here / "my sweep").set_index("width").loc[40.0]
-    assert (failed.status, failed.error) == ("failed", "RuntimeError: out of luck")
+    assert (failed.status, failed.error) == ("failed", RAISED)
     assert np.isnan(failed.rd_w)
 
     [again] = [line.split("again: ")[1] for line in bad.stdout.splitlines() if "again: " in line]
@@ -235,7 +241,7 @@ def test_a_sweep_ends_at_the_first_failed_point_if_asked(here):
     stopped = condense(here, *grid, "hydra.sweeper.fail_fast=true", "hydra.launcher.workers=1")
     assert stopped.returncode == 1
     failed = "gamma=1,gamma_prime=0,widths=[20,40]"
-    assert f"as hydra.sweeper.fail_fast says: {failed}: RuntimeError: out of luck\n" in stopped.stderr
+    assert f"as hydra.sweeper.fail_fast says: {failed}: {RAISED}\n" in stopped.stderr
     assert "Traceback" not in stopped.stderr
     assert f"1 points missing: stopped as {failed} failed; what was finished is kept" in stopped.stdout
     assert sorted(collected(here / "mine").width) == [20, 20, 20, 40]
@@ -400,7 +406,7 @@ def test_an_experiment_has_the_last_word_on_the_defaults(name, jobs, widths):
         (["network._target_=nomod.Net"], "network._target_ = 'nomod.Net': the module 'nomod' cannot be imported"),
         (["network.activation=mynet.nope"], "network.activation = 'mynet.nope': the module 'mynet' has no 'nope'"),
         (["network.name=mynet.Net"], "network.name = 'mynet.Net' is not known.*by network._target_=mymodule.Net"),
-        (["network._target_=mynet.Raises"], "network Raises: forward at width 20 raised RuntimeError: out of luck"),
+        (["network._target_=mynet.Net"], "network Net: forward at width 20 raised RuntimeError: mat1 and mat2 shapes"),
         (["network._target_=mynet.Net", "network.kwargs={hiden: 3}"], "network.kwargs = {'hiden': 3} do not fit mynet"),
         (["network.keep=0.9"], "network.keep = 0.9 is not allowed: 1 under flow=exponential.*take flow=adam"),
         (["network=residual"], "network.kwargs.inputs = 3, but the data have dimension 1: set network.kwargs.inputs=1"),
@@ -486,6 +492,21 @@ def test_the_launcher_works_under_hydras_own_sweeper(here):
     assert len(list((here / "two" / ".sweep").glob("0*"))) == 1
 
 
+@pytest.mark.parametrize("launcher", ["local", "basic"])
+def test_a_sweeper_that_numbers_its_points_mixes_no_two_in_a_folder(here, launcher):
+    theirs = ("-m", "hydra/sweeper=basic", f"hydra/launcher={launcher}", "widths=[20]", "seeds=[0]", "flow.max_steps=3")
+    for gammas in ("0.8,1.2", "0.8,1.2,1.3"):
+        done = condense(here, *theirs, f"init.gamma={gammas}", "hydra.sweep.dir=two")
+        assert done.returncode == 0, done.stderr
+    before = written(here / "two")
+    refused = condense(here, *theirs, "init.gamma=0.8,1.1", "hydra.sweep.dir=two")
+    assert refused.returncode == 1
+    folder = 1 if launcher == "local" else "two/1"
+    assert re.search(f"gamma=1.1.* would share the folder {folder} with .*hydra.sweep.dir=..", refused.stderr)
+    assert "Traceback" not in refused.stderr
+    assert written(here / "two") == before
+
+
 SEEKER = """
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.config_store import ConfigStore
@@ -517,9 +538,9 @@ def test_a_run_that_raises_is_told_with_the_file_of_its_traceback(here):
     done = condense(here, *options, "widths=[20,40]", "seeds=[0]")
     assert done.returncode == 1
     [file] = here.rglob("error.txt")
-    assert f"RuntimeError: out of luck\nIts traceback is in {file}\n" in done.stderr
+    assert f"{RAISED}\nIts traceback is in {file}\n" in done.stderr
     assert "Traceback" not in done.stderr
-    assert file.read_text().endswith("RuntimeError: out of luck\n")
+    assert file.read_text().endswith(f".{RAISED}\n")
 
 
 def test_a_plan_launches_nothing(here):

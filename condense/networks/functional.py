@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -16,10 +17,10 @@ from condense.batched import Batched, shared
 from condense.blocks import check_block
 from condense.data import Dataset
 from condense.networks.base import Gauge, LinearStage, Run, Stage, Theta, column, norms, torch_stream
+from condense.networks.errors import name, raised
 from condense.plane import Scales
-from condense.registry import said
 
-__all__ = ["Functional", "FunctionalStage", "UserNetwork", "check_scales", "draw", "name", "parameters"]
+__all__ = ["Functional", "FunctionalStage", "UserNetwork", "check_scales", "draw", "parameters"]
 
 ROUNDING = 8
 """What rounding may do to a step of a block, in units of the machine's epsilon times the block."""
@@ -57,6 +58,7 @@ class Functional(Batched):
     user: UserNetwork = shared()
     blocks: tuple[str, ...] = shared()
     copies: int = shared()
+    width: int = shared()
 
     @classmethod
     def build(
@@ -84,7 +86,9 @@ class Functional(Batched):
         number = functools.partial(column, like=dtype, device=device)
         betas = tuple(number([_beta(run, user.scales[block]) for run in runs]) for block in blocks)
         inputs = torch.as_tensor(data.x, dtype=dtype, device=device)
-        network = cls(number([run.scales.kappa for run in runs]), betas, start, inputs, user, blocks, copies)
+        network = cls(
+            number([run.scales.kappa for run in runs]), betas, start, inputs, user, blocks, copies, runs[0].neurons
+        )
         _check_outputs(network)
         return network
 
@@ -125,19 +129,25 @@ class Functional(Batched):
 
         return copy(0) - copy(1) if self.copies == 2 else copy(0)
 
+    @property
+    def _told(self) -> AbstractContextManager[None]:
+        return raised(self.user, f"forward at width {self.width}")
+
     def sampled(self, steps: Tensor) -> Functional:
         """Return itself: nothing in it is random."""
         return self
 
     def outputs(self, displacement: Theta) -> Tensor:
         """Return f, shape (R, n)."""
-        return torch.func.vmap(self._output)(self.parameters(displacement), self.betas)
+        with self._told:
+            return torch.func.vmap(self._output)(self.parameters(displacement), self.betas)
 
     def stage(self, displacement: Theta | None = None, kernel: bool = True) -> FunctionalStage:
         """Return the networks linearised at theta, by reverse-mode Jacobians."""
         displacement = self.rest if displacement is None else displacement
         both = torch.func.jacrev(lambda *at: (self._output(*at),) * 2, has_aux=True)
-        jacobians, f = torch.func.vmap(both)(self.parameters(displacement), self.betas)
+        with self._told:
+            jacobians, f = torch.func.vmap(both)(self.parameters(displacement), self.betas)
         n = len(self.inputs)
         J = tuple(block.flatten(2).detach() for block in jacobians)
         K = f.new_zeros(len(f), n if kernel else 0, n if kernel else 0)
@@ -194,11 +204,6 @@ def parameters(user: UserNetwork, width: int) -> int:
     return sum(x.numel() for x in draw(user, run, check_scales(user), torch.float32, "cpu").values())
 
 
-def name(user: Any) -> str:
-    """Return what a user's network is called in messages."""
-    return f"network {type(user).__name__}"
-
-
 def check_scales(user: UserNetwork) -> tuple[str, ...]:
     """Return the blocks of a user's network, which are those that its scales name.
 
@@ -229,13 +234,8 @@ def draw(user: UserNetwork, run: Run, blocks: tuple[str, ...], dtype: torch.dtyp
     Raises:
         ValueError: it raises, or what it draws is not of the form that `UserNetwork` states.
     """
-    try:
+    with raised(user, f"init at width {run.neurons}, seed {run.seed}"):
         params = user.init(torch_stream(run.seed, run.neurons), run.neurons)
-    except (MemoryError, torch.cuda.OutOfMemoryError):
-        raise
-    except Exception as error:
-        told = f"init at width {run.neurons}, seed {run.seed} raised {said(error)}"
-        raise ValueError(f"{name(user)}: {told}") from error
     if not isinstance(params, Mapping) or set(params) != set(blocks):
         got = list(params) if isinstance(params, Mapping) else type(params).__name__
         raise ValueError(f"{name(user)}: init returned {got}, but scales names the blocks {list(blocks)}")
@@ -255,8 +255,8 @@ def _check_outputs(network: Functional) -> None:
     f, n = network.outputs(network.rest), len(network.inputs)
     if f.shape[1:] != (n,):
         raise ValueError(
-            f"{name(network.user)}: forward returned shape {tuple(f.shape[1:])} for {n} inputs; "
-            f"allowed is ({n},), one scalar an input"
+            f"{name(network.user)}: forward at width {network.width} returned shape {tuple(f.shape[1:])} for {n} "
+            f"inputs; allowed is ({n},), one scalar an input"
         )
 
 

@@ -10,20 +10,20 @@ from torch import Tensor
 
 from condense.data import Dataset
 from condense.networks.base import Run
-from condense.networks.functional import Functional, UserNetwork, check_scales, draw, name
+from condense.networks.errors import name, out_of_memory, raised
+from condense.networks.functional import Functional, UserNetwork, check_scales, draw
 from condense.plane import Scales
-from condense.registry import said
 
 __all__ = ["try_out"]
 
 LARGEST = 2_000_000
-"""Parameters of the largest draw that is made only to see that it can be made."""
+"""Parameters of the largest network that makes a pass only to see that it can."""
 
 Draw = Mapping[str, Tensor]
 
 
 def try_out(user: UserNetwork, data: Dataset, widths: Sequence[int], seeds: Sequence[int], **options: Any) -> None:
-    """Draw a network at every width, and at the smallest let it make its first forward and backward pass.
+    """Let a network make a forward pass at every width, and at the smallest the backward pass too.
 
     Args:
         user: the network.
@@ -44,17 +44,19 @@ def try_out(user: UserNetwork, data: Dataset, widths: Sequence[int], seeds: Sequ
     _check_generator(user, first, drawn(width, seeds[0]), width, seeds[0])
     if len(seeds) > 1:
         _check_seeds(user, first, drawn(width, seeds[1]), seeds)
+    x = torch.as_tensor(data.x, dtype=options["dtype"], device=options["device"])
+    _check_forward(user, first, x, width)
+    network = Functional.build([_run(width, seeds[0])], data, user, **options)
+    network.stage(network.rest)
     for more in larger:
         if (more / width) ** 2 * sum(block.numel() for block in first.values()) <= LARGEST:
-            drawn(more, seeds[0])
-    try:
-        _check_forward(user, first, torch.as_tensor(data.x, dtype=options["dtype"], device=options["device"]))
-        network = Functional.build([_run(width, seeds[0])], data, user, **options)
-        network.stage(network.rest)
-    except ValueError:
-        raise
-    except Exception as error:
-        raise ValueError(f"{name(user)}: forward at width {width} raised {said(error)}") from error
+            try:
+                f = _forward(user, drawn(more, seeds[0]), x, more)
+            except Exception as error:
+                if not out_of_memory(error):
+                    raise
+                return  # where it is to be trained there may be more
+            _check_outputs(user, f, x, more)
 
 
 def _run(width: int, seed: int) -> Run:
@@ -84,34 +86,42 @@ def _same(one: Tensor, two: Tensor) -> bool:
     return one.shape == two.shape and torch.allclose(one, two, rtol=0, atol=0, equal_nan=True)
 
 
-def _check_forward(user: UserNetwork, drawn: Draw, x: Tensor) -> None:
-    """Refuse outputs of another kind than one number an input, in the precision of the run, with a gradient."""
-
-    def forward() -> Tensor:
+def _forward(user: UserNetwork, drawn: Draw, x: Tensor, width: int) -> Tensor:
+    with raised(user, f"forward at width {width}"):
         return user.forward({block: values.clone().requires_grad_() for block, values in drawn.items()}, x)
 
-    f = forward()
+
+def _check_forward(user: UserNetwork, drawn: Draw, x: Tensor, width: int) -> None:
+    """Refuse outputs that differ from call to call, and what `_check_outputs` refuses."""
+    f = _forward(user, drawn, x, width)
+    _check_outputs(user, f, x, width)
+    if not torch.allclose(f, _forward(user, drawn, x, width), equal_nan=True):
+        raise ValueError(
+            f"{name(user)}: forward at width {width} returned other outputs when it was called a second time "
+            "with the same parameters and inputs: no run could be repeated. Leave out all that is random in "
+            "it, and what it counts"
+        )
+
+
+def _check_outputs(user: UserNetwork, f: object, x: Tensor, width: int) -> None:
+    """Refuse outputs of another kind than one number an input, in the precision of the run, with a gradient."""
+    forward = f"{name(user)}: forward at width {width}"
     if not isinstance(f, Tensor):
-        raise ValueError(f"{name(user)}: forward returned {type(f).__name__}, allowed is a tensor of torch")
+        raise ValueError(f"{forward} returned {type(f).__name__}, allowed is a tensor of torch")
     if f.shape != x.shape[:1]:
         raise ValueError(
-            f"{name(user)}: forward returned shape {tuple(f.shape)} for {len(x)} inputs; "
+            f"{forward} returned shape {tuple(f.shape)} for {len(x)} inputs; "
             f"allowed is ({len(x)},), one scalar an input"
         )
     if f.dtype != x.dtype:
         raise ValueError(
-            f"{name(user)}: forward returned {_kind(f)} for parameters and inputs in {_kind(x)}; compute in the "
-            f"precision given, without .float(), .int() or constants of another dtype{_or_single(f)}"
+            f"{forward} returned {_kind(f)} for parameters and inputs in {_kind(x)}; compute in the precision given, "
+            f"without .float(), .int() or constants of another dtype{_or_single(f)}"
         )
     if not f.requires_grad:
         raise ValueError(
-            f"{name(user)}: the outputs of forward have no gradient, so nothing could be trained: leave out "
+            f"{forward} returned outputs that have no gradient, so nothing could be trained: leave out "
             ".detach(), .data, .numpy(), torch.no_grad() and rounding"
-        )
-    if not torch.allclose(f, forward(), equal_nan=True):
-        raise ValueError(
-            f"{name(user)}: forward returned other outputs when it was called a second time with the same parameters "
-            "and inputs: no run could be repeated. Leave out all that is random in it, and what it counts"
         )
 
 

@@ -228,7 +228,10 @@ class Broken(TwoLayerByForward):
             "a block is named 'rd_sup', which ends like the columns beside those of a block \\(_sup, _low, _high",
         ),
         (Broken(scales={"f": (0.5, 0.5)}), "a block is named 'f', which a snapshot has for something else"),
-        (Broken(forward=lambda p, x: p["w"].sum()), "forward returned shape \\(\\) for 4 inputs; allowed is \\(4,\\)"),
+        (
+            Broken(forward=lambda p, x: p["w"].sum()),
+            "forward at width 7 returned shape \\(\\) for 4 inputs; allowed is \\(4,\\)",
+        ),
     ],
 )
 def test_a_network_of_another_form_is_told_what_is_wrong(user, message):

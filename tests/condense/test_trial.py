@@ -38,6 +38,31 @@ class TooWide(Net):
         return super().init(generator, m)
 
 
+class NarrowForward(Net):
+    def forward(self, params, x):
+        if len(params["a"]) > 20:
+            raise RuntimeError("too wide for me")
+        return super().forward(params, x)
+
+
+class SingleWhenWide(Net):
+    def forward(self, params, x):
+        f = super().forward(params, x)
+        return f.float() if len(params["a"]) > 20 else f
+
+
+class RaisesLater(Net):
+    """Raises in training, when the check is over."""
+
+    calls = 0
+
+    def forward(self, params, x):
+        self.calls += 1
+        if self.calls > 12:
+            raise KeyError("w1")
+        return super().forward(params, x)
+
+
 class Arrays(Net):
     def init(self, generator, m):
         return {"w": np.ones((m, 1)), "a": np.ones(m)}
@@ -106,22 +131,38 @@ class Imaginary(Net):
         ),
         (OneDraw, "init draws the same blocks for seeds 0 and 1, so seeds would repeat nothing"),
         (TooWide, "network TooWide: init at width 30, seed 0 raised RuntimeError: out of luck"),
+        (NarrowForward, "network NarrowForward: forward at width 30 raised RuntimeError: too wide for me"),
+        (SingleWhenWide, "network SingleWhenWide: forward at width 30 returned float32 for parameters and inputs in"),
         (Arrays, "network Arrays: init returned ndarray for block 'w', allowed is a tensor"),
         (Empty, "network Empty: init at width 10 returned no number for block 'w'"),
-        (Single, "forward returned float32 for parameters and inputs in float64; .* or set dtype=float32"),
-        (Whole, "forward returned int32 for parameters and inputs in float64; compute in the precision given"),
-        (Cut, "the outputs of forward have no gradient, so nothing could be trained: leave out .detach"),
-        (Untracked, "the outputs of forward have no gradient"),
+        (Single, "forward at width 10 returned float32 for parameters and inputs in float64; .* or set dtype=float32"),
+        (
+            Whole,
+            "forward at width 10 returned int32 for parameters and inputs in float64; compute in the precision given",
+        ),
+        (
+            Cut,
+            "forward at width 10 returned outputs that have no gradient, so nothing could be trained: leave",
+        ),
+        (Untracked, "forward at width 10 returned outputs that have no gradient"),
         (ByNumpy, "network ByNumpy: forward at width 10 raised RuntimeError: Can't call numpy"),
-        (Counting, "forward returned other outputs when it was called a second time with the same parameters"),
+        (
+            Counting,
+            "forward at width 10 returned other outputs when it was called a second time with the same parameters",
+        ),
         (NotFinite, "network NotFinite: init at width 10 drew NaN or infinity for block 'w'"),
         (Imaginary, "network Imaginary: init returned torch.complex128 for block 'a', allowed are real numbers"),
-        (Anything, "forward returned float, allowed is a tensor of torch"),
+        (Anything, "forward at width 10 returned float, allowed is a tensor of torch"),
     ],
 )
 def test_a_network_that_could_not_be_trained_or_repeated_is_refused(net, message):
     with pytest.raises(ValueError, match=message):
         condense.simulate(1.0, network=net(), widths=[30, 10], seeds=[0, 1])
+
+
+def test_what_a_network_raises_in_training_is_told_with_its_name_and_the_width():
+    with pytest.raises(ValueError, match="network RaisesLater: forward at width 10 raised KeyError: 'w1'"):
+        condense.simulate(1.0, network=RaisesLater(), widths=[10], seeds=[0])
 
 
 def test_one_seed_may_draw_as_it_likes_and_a_dead_network_is_no_error():

@@ -29,7 +29,8 @@ STEPS = 1000
 """Of every run of `gates`: they do not get below their stop."""
 
 NARROW, WIDE, WRONG = 20, 60, 90
-"""Widths: done at once, held up by `Terminal.close`, raising as long as there is a file "broken"."""
+"""Widths: done at once, held up by `Terminal.close`, raising as long as there is a file "broken", from the second visit
+on: the first is the check's."""
 
 MODULE = f"""
 import os
@@ -39,8 +40,13 @@ from pathlib import Path
 import torch
 
 
+wrong = []
+
+
 def visit(m):
     if m == {WRONG} and Path("broken").exists():
+        wrong.append(m)
+    if len(wrong) > 1:
         raise RuntimeError("out of luck")
     if m == {WIDE}:
         with open("calls", "a") as calls:
@@ -69,7 +75,9 @@ class Net:
 class Hungry(Net):
     def forward(self, params, x):
         m = len(params["a"])
-        copies = 1 if m < {WIDE} else 20000 if m == {WIDE} else 10**9
+        if m == {WRONG}:
+            wrong.append(m)
+        copies = 1 if m < {WIDE} else 20000 if m == {WIDE} else 10**9 if len(wrong) > 1 else 1
         h = torch.tanh(x @ params["w"].T)
         return (h[:, :, None] * torch.full((copies,), 1 / copies)).sum(dim=2) @ params["a"]
 """

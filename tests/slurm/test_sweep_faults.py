@@ -173,7 +173,7 @@ def test_a_point_raises(terminal):
     network = ("network._target_=mynet.Net", "data.path=my.npz", "flow.stop=1e-3", "seeds=[0]")
     said = terminal.end(terminal.launch(*network, "widths=[20],[40],[60,90]", per_task=1), status=1)
     assert "2 of 3 points complete" in said
-    assert "failed gamma=1,gamma_prime=0,widths=[60,90]: RuntimeError: out of luck" in said
+    assert "widths=[60,90]: NetworkError: network Net: forward at width 90 raised RuntimeError: out of luck" in said
     assert "1 of 3 jobs failed" in said
     assert terminal.points(status=1) == {"done": 2, "failed": 1}
     found = terminal.runs()

@@ -12,6 +12,8 @@ from terminal import NARROW, WIDE, WRONG, equal, gates
 
 OWN = ("network._target_=mynet.Net", "data.path=my.npz", "flow.stop=1e-3", "seeds=[0]")
 
+RAISED = f"NetworkError: network Net: forward at width {WRONG} raised RuntimeError: out of luck"
+
 EXPERIMENT = """\
 # @package _global_
 widths: [20]
@@ -132,7 +134,7 @@ def test_status_wait_cancel_and_resume(terminal, closed_partition):
     assert states == {
         name(f"{NARROW}"): ("queued", ""),
         name(f"{NARROW},{WIDE}"): ("running", ""),
-        name(f"{NARROW},{WRONG}"): ("failed", "RuntimeError: out of luck"),
+        name(f"{NARROW},{WRONG}"): ("failed", RAISED),
     }
 
     assert "2 tasks told to save and leave" in terminal.run("sweeps", "cancel", "sweep")
