@@ -66,7 +66,7 @@ def _run(config: DictConfig) -> float | None:
     with _refusals():
         with contextlib.chdir(settings.runtime.cwd):  # hydra.job.chdir has left it, and paths start from there
             job = Job(OmegaConf.to_container(config, resolve=True))  # type: ignore[arg-type]
-        if folder.name == str(settings.job.get("num")):
+        if not alone and folder.name == str(settings.job.num):
             _refuse_other_runs(job, folder)
         table = job.run(folder)
         value = job.value(folder)

@@ -501,7 +501,7 @@ def test_a_sweeper_that_numbers_its_points_mixes_no_two_in_a_folder(here, launch
     before = written(here / "two")
     refused = condense(here, *theirs, "init.gamma=0.8,1.1", "hydra.sweep.dir=two")
     assert refused.returncode == 1
-    folder = 1 if launcher == "local" else "two/1"
+    folder = "1" if launcher == "local" else ".*two/1"
     assert re.search(f"gamma=1.1.* would share the folder {folder} with .*hydra.sweep.dir=..", refused.stderr)
     assert "Traceback" not in refused.stderr
     assert written(here / "two") == before
