@@ -165,3 +165,20 @@ def test_a_single_run_says_that_the_launcher_of_the_site_is_for_sweeps(condense,
     assert "computed here, by this process: hydra/launcher=slurm is for sweeps, with -m\n" in capsys.readouterr().err
     assert condense("hydra.run.dir=other") is None
     assert "computed here" not in capsys.readouterr().err
+
+
+EXPERIMENT = """
+# @package _global_
+defaults: [override /hydra/launcher: slurm, override /hydra/sweeper: basic]
+"""
+
+
+def test_an_experiment_may_choose_the_launcher_and_the_sweeper(condense, tmp_path, capsys):
+    (tmp_path / "conf" / "experiment").mkdir(parents=True)
+    (tmp_path / "conf" / "experiment" / "mine.yaml").write_text(EXPERIMENT)
+    assert condense("experiment=mine", "hydra.run.dir=alone") is None
+    assert "computed here, by this process: hydra/launcher=slurm is for sweeps, with -m\n" in capsys.readouterr().err
+    assert condense("-m", "experiment=mine", "init.gamma=0.8,1.2", "hydra.sweep.dir=by_hydra") is None
+    assert names(tmp_path / "by_hydra") == {"0", "1"}
+    assert condense("-m", "experiment=mine", "hydra/sweeper=grid", "init.gamma=0.8", "hydra.sweep.dir=grid") is None
+    assert names(tmp_path / "grid") == {"gamma=0.8,gamma_prime=0"}
