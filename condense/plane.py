@@ -30,6 +30,7 @@ __all__ = [
     "exponent",
     "exponent_after_plateau",
     "exponents",
+    "in_wedge",
     "named_points",
     "on_plane",
     "regime",
@@ -201,6 +202,17 @@ def exponents(gamma: float, gamma_prime: float) -> dict[str, float]:
 def exponent(gamma: float, gamma_prime: float, block: str = "w") -> float:
     """Return one of the predicted `exponents`: block "w", "a" or "theta"."""
     return exponents(gamma, gamma_prime)[block]
+
+
+def in_wedge(gamma: float, gamma_prime: float) -> bool:
+    """Return whether a point lies in the wedge 1 < gamma < 1 - gamma', where few neurons decide the end of training.
+
+    The closed form `exponents` holds there before a plateau of the loss only; whether there is one depends on the data.
+
+    >>> in_wedge(1.2, -0.4), in_wedge(1.2, 0.4), in_wedge(1.0, -0.4)
+    (True, False, False)
+    """
+    return 1 < gamma < 1 - gamma_prime
 
 
 def exponent_after_plateau(gamma: float, gamma_prime: float) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Hashable
 from pathlib import Path
 from typing import Any
@@ -54,7 +55,9 @@ def _predicted(table: pd.DataFrame) -> str:
     first, held = table.iloc[0], theory.behind(table)
     place = first.initialisation, first.gamma, first.gamma_prime
     regime = held.regime(*place)
-    return f"; theory of {held.name}: {regime}, RD_w ~ m^{held.exponents(*place)['w']:.3g}" if regime else ""
+    exponent = held.exponents(*place)["w"]
+    power = "" if math.isnan(exponent) else f", RD_w ~ m^{exponent:.3g}"
+    return f"; theory of {held.name}: {regime}{power}" if regime else ""
 
 
 def _columns(*names: str) -> list[Column]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from condense import plane
@@ -10,7 +10,7 @@ from condense import plane
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["INITIAL", "LEAKY_RELU", "NONE", "RELU", "TANH", "Theory", "behind", "holding", "named"]
+__all__ = ["INITIAL", "LEAKY_RELU", "NONE", "RELU", "TANH", "Theory", "behind", "early", "holding", "named"]
 
 INITIAL = 0.94
 """The share of the first loss that is left at the end of the initial stage: new directions grow from a fall by 5 % on.
@@ -28,7 +28,8 @@ class Theory:
 
     Arguments:
         name: What the predictions are of: "two-layer ReLU".
-        initial: Whether they are of the initial stage: of weights that are small at first, beta2 -> 0, alone.
+        initial: Whether they are of the initial stage alone, before any plateau of the loss.
+        small: Whether they are of weights that are small at first, beta2 -> 0, alone.
 
     References:
         T. Luo, Z.-Q. J. Xu, Z. Ma, Y. Zhang, JMLR 22(71), 2021: two-layer ReLU. H. Zhou, Q. Zhou, Z. Jin, T. Luo,
@@ -37,6 +38,7 @@ class Theory:
 
     name: str
     initial: bool = False
+    small: bool = False
 
     BLOCKS = ("w", "a", "theta")
 
@@ -50,7 +52,7 @@ class Theory:
 
     def at(self, initialisation: str, gamma: float, gamma_prime: float) -> bool:
         """Return whether there are predictions at a place: beta2 = m^-(gamma - gamma')/2 there, without a name."""
-        return bool(self) and (not self.initial or (initialisation == "plane" and gamma > gamma_prime))
+        return bool(self) and (not self.small or (initialisation == "plane" and gamma > gamma_prime))
 
     def regime(self, initialisation: str, gamma: float, gamma_prime: float, block: str = "w") -> str:
         """Return "linear", "critical" or "condensed" by `condense.plane.regime`, "" where nothing is predicted."""
@@ -58,8 +60,12 @@ class Theory:
         return plane.regime(gamma, gamma_prime, block) if there else ""
 
     def exponents(self, initialisation: str, gamma: float, gamma_prime: float) -> dict[str, float]:
-        """Return the predicted exponent of each block by `condense.plane.exponents`, NaN where nothing is predicted."""
-        there = self.at(initialisation, gamma, gamma_prime)
+        """Return the predicted exponent of each block by `condense.plane.exponents`, NaN where nothing is predicted.
+
+        In the wedge 1 < gamma < 1 - gamma' the end of training depends on whether the data make a plateau of the loss.
+        """
+        known = self.initial or not plane.in_wedge(gamma, gamma_prime)
+        there = known and self.at(initialisation, gamma, gamma_prime)
         return plane.exponents(gamma, gamma_prime) if there else dict.fromkeys(self.BLOCKS, float("nan"))
 
     def boundary(self, gamma_prime: float, block: str = "w") -> float:
@@ -74,14 +80,26 @@ RELU = Theory("two-layer ReLU")
 
 LEAKY_RELU = Theory("two-layer leaky ReLU")
 
-TANH = Theory("two-layer tanh, initial stage", initial=True)
+_STAGE = ", initial stage"
+
+TANH = Theory(f"two-layer tanh{_STAGE}", initial=True, small=True)
 
 _HOMOGENEOUS = {"relu": RELU, "leaky_relu": LEAKY_RELU}
 
 
 def named(name: str) -> Theory:
     """Return the theory of this name, `NONE` for any other."""
-    return next((known for known in (RELU, LEAKY_RELU, TANH) if known.name == name), NONE)
+    known = (RELU, LEAKY_RELU, early(RELU), early(LEAKY_RELU), TANH)
+    return next((theory for theory in known if theory.name == name), NONE)
+
+
+def early(theory: Theory) -> Theory:
+    """Return what a theory says of the initial stage.
+
+    >>> early(RELU).name
+    'two-layer ReLU, initial stage'
+    """
+    return theory if theory.initial or not theory else replace(theory, name=theory.name + _STAGE, initial=True)
 
 
 def holding(network: str, activation: str, flow: str, keep: float = 1.0, left: float = 0.0) -> Theory:
@@ -89,7 +107,7 @@ def holding(network: str, activation: str, flow: str, keep: float = 1.0, left: f
 
     Two layers of a positively homogeneous activation, without dropout, under gradient flow: to the end of training. Of
     tanh, which bends, to the end of the initial stage: as long as `left`, the share of the first loss at the end, is at
-    least `INITIAL`.
+    least `INITIAL`. Of the others more is known to there than later: the exponents in the wedge.
 
     >>> holding("two_layer", "relu", "exponential").name, bool(holding("residual", "", "exponential"))
     ('two-layer ReLU', False)
@@ -97,7 +115,8 @@ def holding(network: str, activation: str, flow: str, keep: float = 1.0, left: f
     if network != "two_layer" or flow not in _FLOWS or keep < 1:
         return NONE
     if activation in _HOMOGENEOUS:
-        return _HOMOGENEOUS[activation]
+        held = _HOMOGENEOUS[activation]
+        return early(held) if left >= INITIAL else held
     return TANH if activation == "tanh" and left >= INITIAL else NONE
 
 

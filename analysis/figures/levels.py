@@ -13,6 +13,7 @@ from analysis.collect import POINT
 from analysis.figures.canvas import NothingToDrawError, axes, entitle, legend_below
 from analysis.figures.quantity import NAMES, symbol
 from analysis.made import theory_of
+from condense.theory import early
 
 __all__ = ["exponent_by_loss"]
 
@@ -30,7 +31,8 @@ def exponent_by_loss(
 ) -> Axes:
     """Draw S of a block over all widths against the loss at which it is read, a line a plane point.
 
-    The last mark of a line is S at the end of training; a dashed line is the closed form, where there is one.
+    The last mark of a line is S at the end of training; a dashed line is the closed form of the initial stage, where
+    there is one. It holds to the end but for points in the wedge 1 < gamma < 1 - gamma'.
 
     Arguments:
         table: The result of `analysis.levels.LossExponents`.
@@ -47,7 +49,7 @@ def exponent_by_loss(
     if points.empty:
         raise NothingToDrawError(f"no exponent S_{block} by loss: choose snapshots.losses and two widths or more")
     chosen = np.unique(np.linspace(0, len(points) - 1, min(most, len(points))).round().astype(int))
-    ax = axes(ax)
+    ax, theory = axes(ax), early(theory_of(exponents))
     losses = np.sort(known["loss"].unique())[::-1]
     places = {loss: place for place, loss in enumerate([*losses, END])}
     rows, columns = (np.unique(points[name]).tolist() for name in ("gamma", "gamma_prime"))
@@ -59,11 +61,10 @@ def exponent_by_loss(
         shape = _SHAPES[rows.index(point.gamma) % len(_SHAPES)]
         colour = colormaps["viridis"](0.88 * shade)
         _draw(ax, found, block, point, {"color": colour, "marker": shape})
-        for predicted in _at(exponents, point).get(f"S_{block}_predicted", ()):
-            ax.axhline(predicted, ls="--", lw=1, color=colour, zorder=1)
-    if f"S_{block}_predicted" in exponents:
-        label = f"closed form of the theory, {theory_of(exponents).name}"
-        ax.plot([], [], "--", color="0.3", lw=1, label=label)
+        if theory.of(block):
+            ax.axhline(theory.exponents(*point)[block], ls="--", lw=1, color=colour, zorder=1)
+    if theory.of(block):
+        ax.plot([], [], "--", color="0.3", lw=1, label=f"closed form of the theory, {theory.name}")
     ax.set_xticks(range(len(places)), [*(f"{loss:g}" for loss in losses), "end"])
     ax.set_xlabel("loss: share of the first mean square residual   (training goes to the right)")
     low, high = known["width_low"].min(), known["width_high"].max()
