@@ -20,6 +20,7 @@ from condense import data, schema
 from condense.flows.exponential import ExponentialFlow
 from condense.networks import Run, TwoLayer
 from condense.networks.base import norms
+from condense.networks.fused import FusedStage
 from condense.plane import PlanePoint, Scales
 
 __all__ = ["POINTS", "bias", "log_changes", "main"]
@@ -41,7 +42,7 @@ def log_changes(points: Sequence[Point], width: float, w: Values, a: Values, sto
     parabola = data.load(schema.Data())
     runs = [Run(each, neurons, seed) for each in scales for seed in range(draws)]
     drawn = torch.from_numpy(np.ascontiguousarray(w)), torch.from_numpy(np.ascontiguousarray(a))
-    network = replace(TwoLayer.build(runs, parabola), drawn=drawn, lengths=norms(drawn))
+    network = replace(TwoLayer.build(runs, parabola, stages=FusedStage.at), drawn=drawn, lengths=norms(drawn))
     found = np.full(len(runs), np.nan)
     for state in ExponentialFlow(schema.Exponential(stop=stop)).train(network, torch.as_tensor(parabola.y)):
         found[state.run.numpy()] = np.log(state.stage.relative_change()["w"].numpy())

@@ -21,7 +21,7 @@ from rich.console import Console
 from condense import schema, suggest
 from condense.job import Job, RunFailedError
 from condense.single import launcher_left_alone, refuse_settings_of_sweeps
-from front_door.door import FULL, INTERRUPTED
+from front_door.ending import FULL, INTERRUPTED
 from front_door.names import version
 
 __all__ = ["config_folder", "main", "register_schema"]

@@ -24,6 +24,7 @@ from condense.checkpoint import Arrays, Checkpoint, CheckpointError
 from condense.flows.base import STATUS_CODES, Flow, State
 from condense.networks import Functional, Network, Run, TwoLayer
 from condense.networks.errors import out_of_memory
+from condense.networks.fused import FusedStage
 from condense.plane import Scales
 from condense.problem import Problem
 from condense.records import CURVE
@@ -235,7 +236,8 @@ def stack(problem: Problem, runs: Sequence[Run]) -> Network:
     if problem.user is not None:
         return Functional.build(runs, problem.data, problem.user, **options)
     network = config.network
-    options |= {"activation": network.activation, "bias": network.bias, "compiled": problem.fused, "keep": network.keep}
+    options |= {"activation": network.activation, "bias": network.bias, "keep": network.keep}
+    options["stages"] = FusedStage.at if problem.fused else None
     return TwoLayer.build(runs, problem.data, reduce=_flow(problem).rotation_invariant, **options)
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import NoReturn
 
-from front_door.door import FULL, INTERRUPTED, end_at_once
+from front_door.ending import FULL, INTERRUPTED, end_at_once
 from front_door.names import called
 from front_door.paths import add_working_directory, hidden
 from front_door.startup import importing

@@ -1,15 +1,8 @@
 """The way into a command line. What it imports takes no time, as an interrupt is to find it ready."""
 
-import os
-import signal
+from front_door.ending import end_at_once
 
-__all__ = ["FULL", "INTERRUPTED", "end_at_once", "enter"]
-
-FULL = "HYDRA_FULL_ERROR"
-"""The environment variable that asks for tracebacks, as it does in Hydra."""
-
-INTERRUPTED = 128 + signal.SIGINT
-"""The exit code after an interrupt, as a shell has it."""
+__all__ = ["enter"]
 
 
 def enter(module: str) -> None:
@@ -18,13 +11,3 @@ def enter(module: str) -> None:
     from front_door.command import run
 
     run(module)
-
-
-def end_at_once() -> None:
-    """Let an interrupt end this process without a word, unless it is one that a shell has told to ignore them."""
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        signal.signal(signal.SIGINT, _end)
-
-
-def _end(number: int, frame: object) -> None:
-    os._exit(INTERRUPTED)

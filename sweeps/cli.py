@@ -13,7 +13,7 @@ from typing import Any
 
 from rich.console import Console
 
-from front_door.door import INTERRUPTED
+from front_door.ending import INTERRUPTED
 from front_door.names import called, version
 from sweeps import code, configured, report, summary
 from sweeps.launch import FailedFastError, Launch, wait

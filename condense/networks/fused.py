@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,10 +15,8 @@ from torch import Tensor
 
 from condense.batched import Batched, shared
 from condense.networks.base import Gauge, Theta
+from condense.networks.two_layer import TwoLayer
 from condense.unrolled import CHUNK, Kernels, kernels
-
-if TYPE_CHECKING:
-    from condense.networks.two_layer import TwoLayer
 
 __all__ = ["FusedStage"]
 

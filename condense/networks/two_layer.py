@@ -6,7 +6,7 @@ import functools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -18,9 +18,8 @@ from condense.batched import Batched, shared
 from condense.data import Dataset
 from condense.networks import kinks
 from condense.networks.base import Gauge, LinearStage, OfNeurons, Run, Stage, Theta, column, minus, norms, numpy_stream
-from condense.networks.fused import FusedStage
 from condense.span import span_basis, with_bias
-from condense.unrolled import LEAKS, POINTS, unrollable
+from condense.unrolled import LEAKS, POINTS
 
 __all__ = ["TwoLayer", "TwoLayerStage"]
 
@@ -32,6 +31,12 @@ TILE = 2**17
 
 MASKS = 4
 """The stream of random numbers that dropout draws from; those of the weights are 0 to 3."""
+
+
+class Stages(Protocol):
+    """What makes the stage of a network at a displacement, at the draw without one."""
+
+    def __call__(self, network: TwoLayer, displacement: Theta | None) -> Stage: ...
 
 
 class Tile(NamedTuple):
@@ -70,7 +75,7 @@ class TwoLayer(Batched, OfNeurons):
     copies: int = shared()
     lifted: bool = shared()  # w carries all d dimensions, the part outside the span included
     leak: float | None = shared()  # of s(z) = max(z, leak z) if neurons are followed through their kinks
-    fused: bool = shared()  # it steps by compiled kernels
+    stages: Stages | None = shared()  # who makes the stages that steps are taken from; none: `reference`
     seeds: tuple[int, ...] = shared()  # of the S draws
     keep: float = shared(default=1.0)
     kept: Tensor | None = None  # of a sampled network, (R, n, copies m): which neurons count
@@ -88,12 +93,23 @@ class TwoLayer(Batched, OfNeurons):
         bias: bool = True,
         antisymmetric: bool = True,
         reduce: bool = True,
-        compiled: bool = True,
         keep: float = 1.0,
         device: str = "cpu",
         dtype: torch.dtype = torch.float64,
+        stages: Stages | None = None,
     ) -> TwoLayer:
-        """Return the stack of these runs, all of one width."""
+        """Return the stack of these runs, all of one width.
+
+        Args:
+            runs, data: what is trained, and on what.
+            activation: s, by name or dotted path.
+            bias: a constant is appended to the inputs.
+            antisymmetric: a second copy with -a, so that f(0) = 0.
+            reduce: w is given in the span of the data, not in all d dimensions.
+            keep: the share of the neurons that dropout keeps.
+            device, dtype: of all tensors.
+            stages: `condense.networks.fused.FusedStage.at` for steps by compiled kernels, where there are any.
+        """
         x = with_bias(data.x) if bias else data.x
         basis = span_basis(x)
         seeds = list({run.seed: None for run in runs})
@@ -102,7 +118,6 @@ class TwoLayer(Batched, OfNeurons):
         drawn = tuple(_stacked(block).to(device=device, dtype=dtype) for block in (w, a))
         lengths = norms(drawn)
         inputs = torch.as_tensor(x @ basis if reduce else x, dtype=dtype, device=device)
-        plain = keep == 1 and device == "cpu" and dtype == torch.float64
         leak = LEAKS.get(activation) if len(inputs) <= POINTS else None
         return cls(
             kappa=number([run.scales.kappa for run in runs]),
@@ -118,7 +133,7 @@ class TwoLayer(Batched, OfNeurons):
             copies=2 if antisymmetric else 1,
             lifted=not reduce,
             leak=leak,
-            fused=leak is not None and compiled and plain and unrollable(*inputs.shape),
+            stages=stages,
             seeds=tuple(seeds),
             keep=keep,
         )
@@ -168,7 +183,7 @@ class TwoLayer(Batched, OfNeurons):
         if self.drawn[0].shape[1] < d:
             return None
         x = with_bias(x) if x.shape[1] < d else x
-        return replace(self, inputs=torch.as_tensor(x).to(self.inputs), leak=None, fused=False, notes={})
+        return replace(self, inputs=torch.as_tensor(x).to(self.inputs), leak=None, stages=None, notes={})
 
     def at(self, displacement: Theta, tile: Tile) -> Theta:
         """Return (w, a) of a tile."""
@@ -232,10 +247,10 @@ class TwoLayer(Batched, OfNeurons):
     def stage(self, displacement: Theta | None = None, kernel: bool = True) -> Stage:
         """Return f = kappa sum a h and K = (kappa/n) [h h^T / kappa' + kappa' (X X^T) o (g g^T)].
 
-        With the kernel, where compiled kernels are made for the network, it is a stage that steps by them.
+        With the kernel it is one of `stages`, which may step by compiled kernels.
         """
-        if kernel and self.fused:
-            return FusedStage.at(self, displacement)
+        if kernel and self.stages is not None:
+            return self.stages(self, displacement)
         return self.reference(displacement, kernel)
 
     def reference(

@@ -10,6 +10,7 @@ from condense.data import Dataset, parabola
 from condense.flows.base import STATUS_CODES
 from condense.flows.exponential import ExponentialFlow, phi, psi
 from condense.networks import Functional, TwoLayer
+from condense.networks.fused import FusedStage
 from condense.plane import PlanePoint, Scales
 
 
@@ -79,7 +80,7 @@ def test_tanh_agrees_with_scipy_to_five_digits(run_at, point):
 @pytest.mark.parametrize("rtol", [0.02, 0.002])
 def test_relu_agrees_with_scipy_within_three_tolerances(run_at, point, rtol):
     data, run = parabola(), run_at(*point, m=40)
-    network = TwoLayer.build([run], data)
+    network = TwoLayer.build([run], data, stages=FusedStage.at)
     end = train(network, data, rtol=rtol, stop=1e-5)[0]
     reference = Reference(run, network, data, lambda z: np.maximum(z, 0), lambda z: (z > 0).astype(float))
     expected = reference.relative_change(float(end.mse), rtol=1e-5)
@@ -90,7 +91,7 @@ def test_relu_agrees_with_scipy_within_three_tolerances(run_at, point, rtol):
 def drift(run, rtol):
     """Return the largest relative drift of kappa'^2 a^2 - |w|^2, conserved per neuron by ReLU flow, and the gain."""
     data = parabola()
-    network = TwoLayer.build([run], data)
+    network = TwoLayer.build([run], data, stages=FusedStage.at)
     start, end = (network.parameters(at) for at in (network.rest, train(network, data, rtol=rtol)[0].displacement))
     rate = run.scales.kappa_prime
     before, after = ((rate * a[0]) ** 2 - w[0].square().sum(dim=0) for w, a in (start, end))
@@ -134,7 +135,7 @@ def test_a_model_linear_in_its_parameters_is_solved_exactly(run_at):
 
 def test_the_linear_regime_is_the_frozen_kernel_solution(run_at):
     data = parabola()
-    network = TwoLayer.build([run_at(-1.0, 0.0, m=1000)], data)
+    network = TwoLayer.build([run_at(-1.0, 0.0, m=1000)], data, stages=FusedStage.at)
     stage = network.stage(network.rest)
     end = train(network, data)[0]
     K, e0, e1 = stage.kernel[0], -torch.as_tensor(data.y), end.residual[0]
@@ -257,7 +258,7 @@ class TestEnds:
     """How a run ends is its own affair."""
 
     def batch(self, run_at, count=3):
-        return TwoLayer.build([run_at(1.0, 0.0, 50, seed) for seed in range(count)], parabola())
+        return TwoLayer.build([run_at(1.0, 0.0, 50, seed) for seed in range(count)], parabola(), stages=FusedStage.at)
 
     def test_the_stop_is_located_inside_the_last_step(self, run_at):
         ends = train(self.batch(run_at), parabola(), stop=1e-4)

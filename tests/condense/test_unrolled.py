@@ -10,15 +10,17 @@ import torch
 
 from condense import schema, simulate, unrolled
 from condense.batched import where
-from condense.data import Dataset, digits, parabola
+from condense.data import Dataset, parabola
 from condense.networks import Run, TwoLayer
 from condense.networks.fused import FusedStage
 from condense.plane import PlanePoint, Scales
+from condense.problem import Problem
+from condense.training import stack
 
 
 def network(m=700, points=((0.8, 0.3), (1.3, -0.4)), seeds=(0, 1), data=None, **options):
     runs = [Run(Scales.at(PlanePoint(*point), m), m, seed) for point in points for seed in seeds]
-    return TwoLayer.build(runs, data or parabola(), **options)
+    return TwoLayer.build(runs, data or parabola(), stages=FusedStage.at, **options)
 
 
 def random(shape, seed):
@@ -122,13 +124,23 @@ def test_whole_runs_agree_with_the_reference(change_only):
 
 
 @pytest.mark.parametrize(
-    "change",
-    [{"compiled": False}, {"activation": "tanh"}, {"dtype": torch.float32}, {"data": digits(samples=12)}],
+    ("change", "fused"),
+    [
+        ({}, True),
+        ({"network": schema.Network(activation="leaky_relu")}, True),
+        ({"compiled": False}, False),
+        ({"network": schema.Network(activation="tanh")}, False),
+        ({"network": schema.Network(keep=0.9), "flow": schema.Adam()}, False),
+        ({"flow": schema.Descent()}, False),
+        ({"dtype": "float32"}, False),
+        ({"data": schema.Data(name="digits", samples=12)}, False),
+    ],
     ids=str,
 )
-def test_other_networks_go_by_torch(change):
-    other = network(m=5, **change)
-    assert not isinstance(other.stage(other.rest), FusedStage)
+def test_who_steps_by_compiled_kernels(change, fused):
+    problem = Problem.of(schema.Config(widths=[5], seeds=[0], **change))
+    stage = stack(problem, [Run(Scales(1.0, 1.0, 1.0), 5, 0)]).stage()
+    assert isinstance(stage, FusedStage) is problem.fused is fused
 
 
 def test_a_bad_number_does_not_pass_for_a_good_one():

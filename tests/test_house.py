@@ -1,0 +1,102 @@
+"""The house: what each package may know of the others, and no circle anywhere, not even a lazy one or one of types."""
+
+from __future__ import annotations
+
+import ast
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+FLOORS = {
+    "durable": set(),
+    "front_door": set(),
+    "condense": {"durable", "front_door"},
+    "sweeps": {"durable", "front_door"},
+    "analysis": {"condense", "front_door"},
+    "hydra_plugins": {"sweeps"},
+}
+"""Each package with those that it may import from."""
+
+OPEN_TO_ANALYSIS = {
+    "condense.clusters",
+    "condense.loading",
+    "condense.plane",
+    "condense.records",
+    "condense.theory",
+}
+"""What the analysis knows of condense: records and how they are read, the plane and its theory, the cover."""
+
+
+def modules() -> dict[str, ast.Module]:
+    found = {}
+    for package in FLOORS:
+        for path in (ROOT / package).rglob("*.py"):
+            parts = path.relative_to(ROOT).with_suffix("").parts
+            name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+            found[name] = ast.parse(path.read_text())
+    return found
+
+
+MODULES = modules()
+
+
+def imported(tree: ast.Module) -> set[str]:
+    """Return the modules of ours that a module imports, wherever in it."""
+    names = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "relative imports"
+            for alias in node.names:
+                inner = f"{node.module}.{alias.name}"
+                names.add(inner if inner in MODULES else str(node.module))
+    return names & MODULES.keys()
+
+
+GRAPH = {name: imported(tree) - {name} for name, tree in MODULES.items()}
+
+
+def test_there_is_no_circle():
+    try:
+        TopologicalSorter(GRAPH).prepare()
+    except CycleError as error:
+        pytest.fail(" -> ".join(error.args[1]))
+
+
+@pytest.mark.parametrize("package", list(FLOORS))
+def test_a_package_knows_those_below_it_alone(package):
+    allowed = {package, *FLOORS[package]}
+    for name, others in GRAPH.items():
+        if name.partition(".")[0] == package:
+            assert {other.partition(".")[0] for other in others} <= allowed, name
+
+
+def test_the_analysis_knows_of_condense_what_is_open_to_it():
+    for name, others in GRAPH.items():
+        if name.startswith("analysis"):
+            assert {other for other in others if other.startswith("condense.")} <= OPEN_TO_ANALYSIS, name
+
+
+@pytest.mark.parametrize("door", sorted(OPEN_TO_ANALYSIS))
+def test_what_is_open_to_the_analysis_does_without_torch(door):
+    seen, todo = set(), {door}
+    while todo:
+        name = todo.pop()
+        seen.add(name)
+        todo |= GRAPH[name] - seen
+        assert not {"torch", "hydra", "omegaconf"} & third_party(MODULES[name]), name
+
+
+def third_party(tree: ast.Module) -> set[str]:
+    """Return the first part of what a module imports when it is imported itself."""
+    names = set()
+    for node in tree.body:
+        if isinstance(node, ast.Import):
+            names |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names.add(str(node.module).partition(".")[0])
+    return names
