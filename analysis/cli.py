@@ -25,8 +25,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from analysis.pipeline import analyses  # so that --help does not wait for pandas
 
     try:
-        found = analyses(options.folder, options.level)
-        _write_all(options.folder, found)
+        if any((options.x, options.y, options.panel, options.value, options.where, options.unconverged)):
+            _draw(options)
+        else:
+            _write_all(options.folder, analyses(options.folder, options.level))
     except (ValueError, OSError) as error:
         print(f"{called('analysis')}: {error}", file=sys.stderr)
         return 2
@@ -38,7 +40,24 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"condense {version()}")
     parser.add_argument("folder", type=Path, metavar="DIR", help="a sweep folder, such as multirun/quickstart")
     parser.add_argument("--level", type=_level, help="confidence level of all intervals (default: measure.level, 0.9)")
+    drawn = parser.add_argument_group(
+        "any number over any keys",
+        "Draw these alone, to DIR/analysis: curves over one axis, a map over two, a map for each value of a third.",
+    )
+    drawn.add_argument("--x", metavar="KEY", help="what varies to the right: flow.rate, init.gamma, width")
+    drawn.add_argument("--y", metavar="KEY", help="what varies upwards")
+    drawn.add_argument("--panel", metavar="KEY", help="what varies from map to map")
+    drawn.add_argument("--value", metavar="NAME", nargs="+", help="a column of the records, or S_w: rd_w, clusters")
+    drawn.add_argument("--where", metavar="KEY=VALUE", nargs="+", help="only runs with these values", type=_pair)
+    drawn.add_argument("--unconverged", action="store_true", help="use runs that did not converge too")
     return parser
+
+
+def _pair(text: str) -> tuple[str, str]:
+    key, equals, value = text.partition("=")
+    if not (key and equals and value):
+        raise argparse.ArgumentTypeError(f"{text!r} is not KEY=VALUE, such as network.keep=0.9")
+    return key, value
 
 
 def _level(text: str) -> float:
@@ -49,6 +68,28 @@ def _level(text: str) -> float:
     if not 0 < level < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number between 0 and 1, such as 0.9")
     return level
+
+
+def _draw(options: argparse.Namespace) -> None:
+    """Draw numbers over the axes asked for, or over all that varies."""
+    from analysis.collect import OUTPUT, collect
+    from analysis.configured import configured_level
+    from analysis.intervals import Interval
+    from analysis.output import write_over
+    from analysis.over import axes_of, numbers, over
+
+    folder = options.folder
+    interval = Interval(configured_level(folder) if options.level is None else options.level)
+    collection = collect(folder)
+    runs, swept, where = collection.runs, collection.swept, dict(options.where or ())
+    axes = [name for name in (options.x, options.y, options.panel) if name]
+    axes = axes or [name for name in axes_of(runs, swept) if name not in where]
+    for message in collection.skipped:
+        print(f"skipped {message}", file=sys.stderr)
+    for value in options.value or numbers(runs, swept):
+        rules = {"where": where, "unconverged": options.unconverged, "interval": interval}
+        for path in write_over(over(runs, value, axes, swept, **rules), folder / OUTPUT):
+            print(path)
 
 
 def _write_all(folder: Path, found: dict[str, Analysis]) -> None:
@@ -69,6 +110,36 @@ def _write_all(folder: Path, found: dict[str, Analysis]) -> None:
         with text.open("w", encoding="utf-8") as stream:
             show(parts, Console(file=stream, width=110))
         show(parts, console)
-    together = write_compared(found, folder / OUTPUT)
+    together = [*write_compared(found, folder / OUTPUT), *_over_what_was_swept(folder, found)]
     if together:
         show(["Comparing the settings:", *(f"  {path}" for path in together)], console)
+
+
+def _over_what_was_swept(folder: Path, found: dict[str, Analysis]) -> list[Path]:
+    """Draw what there is over the keys that a sweep varies besides the place on the plane."""
+    import pandas as pd
+
+    from analysis.collect import OUTPUT, SweepError
+    from analysis.intervals import Interval
+    from analysis.output import write_over
+    from analysis.over import MOST, axes_of, numbers, over
+
+    first = next(iter(found.values()))
+    runs = pd.concat([analysis.runs for analysis in found.values()], ignore_index=True)
+    axes = axes_of(runs, first.swept)
+    if not {*axes} & {*first.swept}:
+        return []
+    if len(axes) > MOST:
+        print(
+            f"{', '.join(axes)} vary: choose up to {MOST} by --x, --y and --panel, others by --where", file=sys.stderr
+        )
+        return []
+    files: list[Path] = []
+    for value in numbers(runs, first.swept):
+        try:
+            drawn = over(runs, value, axes, first.swept, interval=Interval(first.level))
+        except SweepError as error:
+            print(f"{value} over {', '.join(axes)} is not drawn: {error}", file=sys.stderr)
+            continue
+        files += write_over(drawn, folder / OUTPUT)
+    return files

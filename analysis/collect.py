@@ -10,7 +10,7 @@ import pandas as pd
 
 from analysis.names import plain_name
 from condense import records
-from condense.loading import files_below, readable
+from condense.loading import loaded
 
 __all__ = ["OUTPUT", "POINT", "Collection", "SweepError", "collect"]
 
@@ -32,9 +32,18 @@ class SweepError(ValueError):
 
 @dataclass(frozen=True)
 class Collection:
-    """The records of a sweep, the files that were skipped, what else a reader must know, the folders of the jobs."""
+    """The records of a sweep.
+
+    Attributes:
+        runs: A row a run.
+        swept: The columns of keys that vary besides the place on the plane, flow.rate say.
+        skipped: The files that could not be read, with the reason.
+        notes: What else a reader must know.
+        folders: Those of the jobs.
+    """
 
     runs: pd.DataFrame
+    swept: tuple[str, ...] = ()
     skipped: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     folders: tuple[Path, ...] = ()
@@ -50,20 +59,20 @@ def collect(folder: Path | str) -> Collection:
     """
     folder = Path(folder)
     try:
-        files = files_below(folder, but=folder / OUTPUT)
-        tables, skipped = readable(folder, files)
+        found = loaded(folder, but=folder / OUTPUT)
     except records.RecordsError as error:
         what, *complaints = str(error).splitlines()
         raise SweepError("\n".join([f"{what}; {_ADVICE}", *complaints])) from error
-    runs, renamed = _plainly_named(pd.concat(records.frames(tables.values()), ignore_index=True))
+    runs, renamed = _plainly_named(found.runs)
     rounded = _rounded(runs)
     alike = len(runs[POINT].drop_duplicates()) - len(rounded[POINT].drop_duplicates())
     runs, notes = _unique(rounded)
     if runs.empty:
-        raise SweepError("\n".join([f"{folder}: no record in it can be used; {_ADVICE}", *notes, *skipped]))
+        raise SweepError("\n".join([f"{folder}: no record in it can be used; {_ADVICE}", *notes, *found.complaints]))
     if alike:
         notes.append(f"{alike} places are less than 1e-9 away from another and are taken for it")
-    return Collection(runs, tuple(skipped), (*renamed, *notes), tuple(file.parent for file in files))
+    folders = tuple(dict.fromkeys(file.parent for file in found.files))
+    return Collection(runs, found.swept, tuple(found.complaints), (*renamed, *notes), folders)
 
 
 def _plainly_named(runs: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:

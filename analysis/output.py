@@ -8,12 +8,14 @@ from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.mathtext import MathTextParser
 
 from analysis import figures, training
 from analysis.boundary import Boundary
@@ -21,10 +23,12 @@ from analysis.exponents import blocks, seed_slopes
 from analysis.figures.canvas import SIZE, LaidOutOnce, lay_out
 from analysis.infinite import Infinite
 from analysis.intervals import Interval
+from analysis.names import plain_name
+from analysis.over import Over
 from analysis.pipeline import Analysis
 from condense.theory import behind
 
-__all__ = ["FORMATS", "write", "write_compared"]
+__all__ = ["FORMATS", "write", "write_compared", "write_over"]
 
 FORMATS = ("png", "svg")
 _DPI = 200
@@ -60,6 +64,15 @@ def write_compared(found: Mapping[str, Analysis], folder: Path) -> list[Path]:
     return [path for name in training.NAMES for path in _figure(drawings.get(name), folder, name)]
 
 
+@_own_look
+def write_over(found: Over, folder: Path) -> list[Path]:
+    """Write a number over keys that were varied as a table and a figure, and return the files."""
+    folder.mkdir(parents=True, exist_ok=True)
+    name = plain_name(found.file)
+    found.table.to_csv(folder / f"{name}.csv", index=False)
+    return [folder / f"{name}.csv", *_figure(lambda ax: figures.number_over(found, ax), folder, name)]
+
+
 def _tables(analysis: Analysis, folder: Path) -> Iterator[Path]:
     for name in ("exponents", "boundary", "local_slopes"):
         path = folder / f"{name}.csv"
@@ -88,9 +101,19 @@ def _figures(analysis: Analysis, folder: Path) -> list[Path]:
     gone = [name for name in training.NAMES if name not in drawings]
     names = [_ANIMATED, *drawings]
     processes = min(len(os.sched_getaffinity(0)), len(names))
-    with ProcessPoolExecutor(processes, get_context("fork")) as pool:
+    with ProcessPoolExecutor(processes, get_context("fork"), _forget_formulas) as pool:
         drawn = list(pool.map(partial(_drawn, analysis, folder), names))
     return [path for paths in [*drawn, *(_figure(None, folder, name) for name in gone)] for path in paths]
+
+
+def _forget_formulas() -> None:
+    """Forget formulas set before the fork: their fonts share the place in their files with all other processes'.
+
+    Matplotlib forgets the fonts themselves at a fork, but not those of formulas that it remembers.
+    """
+    remembered: Any = getattr(MathTextParser, "_parse_cached", None)
+    if remembered is not None:
+        remembered.cache_clear()
 
 
 def _drawn(analysis: Analysis, folder: Path, name: str) -> list[Path]:

@@ -45,6 +45,7 @@ class Analysis:
         notes: What else a reader must know of the records.
         snapshots: The files of weights that runs kept on their way, see `analysis.snapshots.snapshots`.
         infinite: What virtual widths say of infinite width, None without any.
+        swept: The columns of the keys that the sweep varies besides the place on the plane.
     """
 
     runs: pd.DataFrame
@@ -58,6 +59,7 @@ class Analysis:
     notes: tuple[str, ...] = ()
     snapshots: pd.DataFrame = field(default_factory=pd.DataFrame)
     infinite: Infinite | None = None
+    swept: tuple[str, ...] = ()
 
     @property
     def block(self) -> str:
@@ -83,7 +85,7 @@ def analyses(folder: Path | str, level: float | None = None) -> dict[str, Analys
     collection = collect(folder)
     found, skipped = located(collection.runs, collection.folders)
     collection = replace(collection, skipped=(*collection.skipped, *skipped))
-    settings = by_setting(collection.runs)
+    settings = by_setting(collection.runs, collection.swept)
     losses = configured_losses(folder)
     return {label: _results(runs, interval, collection, found, losses) for label, runs in settings.items()}
 
@@ -123,4 +125,5 @@ def _results(
         notes=collection.notes,
         snapshots=snapshots[snapshots["key"].isin(runs["key"])].reset_index(drop=True),
         infinite=infinite,
+        swept=collection.swept,
     )

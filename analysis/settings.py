@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 import pandas as pd
 
@@ -16,17 +17,22 @@ _LAST = "stop"
 """Told only where two settings are alike in all others: a share of the first loss is another stop for other data."""
 
 
-def by_setting(runs: pd.DataFrame) -> dict[str, pd.DataFrame]:
-    """Return the runs of each setting by a label that says what is different in it: "activation=tanh".
+def by_setting(runs: pd.DataFrame, swept: Sequence[str] = ()) -> dict[str, pd.DataFrame]:
+    """Return the runs of each setting by a label that says what is different in it: "activation=tanh", "rate=0.01".
 
     The label is empty if there is one setting only, and the hash of the setting if two have the same label.
+
+    Args:
+        runs: records.
+        swept: columns of keys that were varied: these tell settings apart first.
     """
     setting = _filled(runs["setting"].fillna(""))
     groups = {str(name): rows for name, rows in runs.groupby(setting, sort=False)}
     if len(groups) == 1:
         return {"": runs}
     differing = [name for name in [*_TELLING, _LAST] if len(runs[name].dropna().unique()) > 1]
-    for names in ([name for name in differing if name != _LAST], differing):
+    varied = [name for name in swept if len(runs[name].unique()) > 1]
+    for names in (varied, [name for name in differing if name != _LAST], differing, [*varied, *differing]):
         labels = {group: _label(rows, names) for group, rows in groups.items()}
         if len({label for label in labels.values() if label}) == len(groups):
             break
@@ -42,5 +48,5 @@ def _filled(setting: pd.Series[str]) -> pd.Series[str]:
 
 
 def _label(rows: pd.DataFrame, names: list[str]) -> str:
-    parts = [f"{name}={'+'.join(str(value) for value in rows[name].unique())}" for name in names]
+    parts = [f"{name.rpartition('.')[2]}={'+'.join(map(str, rows[name].unique()))}" for name in names]
     return plain_name(re.sub(r"[^\w=.,+-]", "_", ",".join(parts))) if parts else ""

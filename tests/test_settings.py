@@ -10,7 +10,8 @@ import pandas as pd
 import pytest
 from hydra.core.global_hydra import GlobalHydra
 
-from condense import cli, records
+from analysis.cli import main
+from condense import cli, load, records
 
 SMALL = ("widths=[20]", "seeds=[0]", "flow.max_steps=2", "measure.observables=[relative_change]")
 
@@ -182,3 +183,34 @@ def test_an_experiment_may_choose_the_launcher_and_the_sweeper(condense, tmp_pat
     assert names(tmp_path / "by_hydra") == {"0", "1"}
     assert condense("-m", "experiment=mine", "hydra/sweeper=grid", "init.gamma=0.8", "hydra.sweep.dir=grid") is None
     assert names(tmp_path / "grid") == {"gamma=0.8,gamma_prime=0"}
+
+
+@pytest.mark.parametrize(
+    ("swept", "axes"),
+    [
+        (["flow=descent", "flow.rule=fixed", "flow.rate=0.01,0.02", "init.gamma=0.8,1.2"], "gamma,flow.rate"),
+        (["data=sines_1d", "data.samples=5,6"], "data.samples"),
+        (["flow=adam", "network.keep=0.9,1", "init.gamma=0.8,1.2"], "gamma,network.keep"),
+    ],
+    ids=["rate", "samples", "keep"],
+)
+def test_whatever_is_swept_is_a_map_with_a_readable_name(condense, tmp_path, swept, axes):
+    short = (
+        "flow.stop=0.99",
+        "flow.relative=true",
+        "flow.max_steps=500",
+        "seeds=[0,1]",
+        "measure.observables=[relative_change,clusters]",
+        "hydra.sweep.dir=mine",
+    )
+    assert condense("-m", *swept, *short) is None
+    key = axes.rpartition(",")[2]
+    table = load("mine")
+    assert len(table) == (8 if "," in axes else 4)
+    assert table[key].nunique() == 2
+    assert (table["job"].str.rpartition(f"{key.rpartition('.')[2]}=")[2].astype(float) == table[key]).all()
+    assert main(["mine"]) == 0
+    paths = [path.relative_to(tmp_path).as_posix() for path in (tmp_path / "mine").rglob("*")]
+    assert f"mine/analysis/rd_w_over_{axes}.png" in paths
+    assert f"mine/analysis/clusters_over_{axes}.csv" in paths
+    assert not [path for path in paths if re.search("[0-9a-f]{12}", path)]

@@ -12,6 +12,7 @@ from analysis.figures.infinite import collapse, infinite_width, zero_line
 from analysis.figures.initial import COUNTS, alignment, lines_by_scale
 from analysis.figures.levels import exponent_by_loss
 from analysis.figures.orientation import orientation, orientation_plate
+from analysis.figures.over import number_over
 from analysis.figures.panels import share_legend
 from analysis.figures.phase import phase_diagram
 from analysis.figures.widths import relative_change, relative_change_map
@@ -32,6 +33,7 @@ __all__ += [
     "exponent_by_loss",
     "infinite_width",
     "lines_by_scale",
+    "number_over",
     "orientation",
     "orientation_plate",
     "output_curve",

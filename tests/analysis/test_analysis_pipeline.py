@@ -2,10 +2,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+from matplotlib.mathtext import MathTextParser
 
 import analysis
+from analysis import output
 from condense import records
 
 
@@ -56,3 +59,16 @@ def test_an_unknown_name_is_an_attribute_error():
     with pytest.raises(AttributeError, match="no attribute 'analyze'"):
         analysis.analyze  # noqa: B018
     assert all(hasattr(analysis, name) for name in analysis.__all__)
+
+
+def test_processes_that_draw_share_no_formula_with_the_one_that_forked_them(sweep, monkeypatch):
+    """Its font would be read by several processes at one place in the file: some glyphs come out broken."""
+    found = analysis.analyse(sweep((0.8, 0.0), (1.2, 0.0)))
+    MathTextParser("path").parse(r"$\gamma$")
+    assert MathTextParser._parse_cached.cache_info().currsize
+    monkeypatch.setattr(output, "_drawn", remembered)
+    assert set(output._figures(found, Path("."))) == {0}
+
+
+def remembered(found, folder, name):
+    return [MathTextParser._parse_cached.cache_info().currsize]

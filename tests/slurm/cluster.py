@@ -479,10 +479,12 @@ class Cluster:
 
     def _start_database(self) -> None:
         data = f"--datadir={self.link}/mariadb"
+        (self.folder / "mariadb-tmp").mkdir(exist_ok=True)  # in one that is shared, another server's start empties it
         # quick and small rather than safe: a start is from scratch anyway
         options = (
             "--no-defaults",
             data,
+            f"--tmpdir={self.link}/mariadb-tmp",
             "--user=root",
             "--innodb-log-file-size=8M",
             "--innodb-buffer-pool-size=16M",
