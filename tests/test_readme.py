@@ -46,8 +46,8 @@ def test_the_python_example(mine):
 
 
 def test_every_command_of_the_readme_runs(mine):
-    commands = re.findall(r"^    python -m condense (.*?)(?: +#.*)?$", README, re.MULTILINE)
-    assert len(commands) == 6
+    commands = re.findall(r"^    python -m condense (.*?)(?: +#.*)?$", README.replace("\\\n", ""), re.MULTILINE)
+    assert len(commands) == 7
     for command in commands:
         less = ["widths=[20]", "flow.max_steps=2"]
         if "boundary" in command:
@@ -58,6 +58,20 @@ def test_every_command_of_the_readme_runs(mine):
             less += ["virtual.widths=[1000]", "virtual.neurons=[20,10]"]
         done = shell(mine, f"python -m condense {command} {' '.join(less)}")
         assert done.returncode == 0, (command, done.stderr)
+
+
+def test_the_sweep_over_any_keys_is_drawn_as_it_says(mine):
+    lines = re.findall(r"^    (python -m [^#\n]*multirun/rates[^#\n]*)", README.replace("\\\n", ""), re.MULTILINE)
+    assert len(lines) == 3
+    sweep, *draw = lines
+    for command in (f"{sweep} widths=[20,40] seeds=[0,1] flow.max_steps=900", *draw):
+        done = shell(mine, command)
+        assert done.returncode == 0, (command, done.stderr)
+    names = {path.name for path in (mine / "multirun" / "rates" / "analysis").glob("*.png")}
+    assert names == {
+        *(f"{value}_over_gamma,flow.rate.png" for value in ("S_w", "rd_w", "clusters")),
+        *(f"{value}_over_flow.rate,width.png" for value in ("steps", "mse_final")),
+    }
 
 
 def test_settings_in_the_table_are_allowed(mine):
@@ -71,18 +85,10 @@ def test_settings_in_the_table_are_allowed(mine):
         assert done.returncode == 0, (setting, done.stderr)
 
 
-@pytest.mark.parametrize(
-    "page",
-    [
-        "README.md",
-        "docs/conventions.md",
-        "docs/slurm.md",
-        "docs/condensation.md",
-        "docs/data.md",
-        "docs/performance.md",
-        "multirun/README.md",
-    ],
-)
+PAGES = [path for path in (*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("*/README.md")) if path.is_file()]
+
+
+@pytest.mark.parametrize("page", sorted(str(path.relative_to(ROOT)) for path in PAGES))
 def test_links_lead_somewhere(page):
     path = ROOT / page
     for target in re.findall(r"\]\((?!https?:)([^)#]+)", path.read_text()):
