@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike
 
 from condense import data as data_sets
 from condense import identity, own, records, schema
-from condense.batches import Wanted, batches
+from condense.batches import Member, batches
 from condense.data import Dataset
 from condense.networks import UserNetwork
 from condense.pack import Pack
@@ -135,7 +135,7 @@ def _kept(problems: list[Problem], folder: Path) -> pd.DataFrame:
     for failure in Pack(problems, folders).compute().values():
         raise failure.error
     tables = [records.read(job / records.FILE) for job in folders]
-    wanted = [key for problem in problems for key in problem.samples]
+    wanted = [key for problem in problems for key in problem.runs]
     table = pd.concat(tables, ignore_index=True)
     return table[table.key.isin(wanted)]
 
@@ -203,8 +203,8 @@ def _accepting(there: dict[str, Any], here: dict[str, Any]) -> str:
 
 
 def _rows(problems: list[Problem]) -> Iterator[Row]:
-    runs = [Wanted(problem, key, sample) for problem in problems for key, sample in problem.samples.items()]
-    for batch in batches(runs):
+    members = [Member(problem, run) for problem in problems for run in problem.runs.values()]
+    for batch in batches(members):
         for progress in Trainer(batch):
             for _, failure in progress.failed:
                 raise failure.error

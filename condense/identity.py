@@ -12,36 +12,18 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Any, NamedTuple
+from typing import Any
 
 from condense import schema
 from condense.data import Dataset
 
-__all__ = ["PLACE", "Sample", "delta", "flat", "key", "science", "setting", "without_place"]
+__all__ = ["PLACE", "delta", "flat", "key", "science", "setting", "without_place"]
 
 SCHEMA_VERSION = 2
 """Of the integrator: runs of another follow their neurons otherwise, and are not mixed with those of this one."""
 
 PLACE = {"gamma", "gamma_prime", "name", "alpha", "beta1", "beta2"}
 """What of init says where on the plane a run lies."""
-
-
-class Sample(NamedTuple):
-    """A run at a place: its width m, its seed, and the neurons of one copy that are computed.
-
-    Neurons that stand for a width m, which may be any number then, are `virtual`; others are as many as m.
-    """
-
-    width: float
-    seed: int
-    neurons: int
-    virtual: bool = False
-
-    @property
-    def label(self) -> str:
-        """Its part of a file name: "width=500,seed=0", "width=1e+30,neurons=5000,seed=0"."""
-        size = f"width={self.width:.12g},neurons={self.neurons}" if self.virtual else f"width={self.neurons}"
-        return f"{size},seed={self.seed}"
 
 
 def delta(config: Any) -> dict[str, Any]:
@@ -95,7 +77,7 @@ def setting(facts: dict[str, Any]) -> str:
     return _hash(without_place(facts))
 
 
-def key(facts: dict[str, Any], sample: Sample) -> str:
+def key(facts: dict[str, Any], width: float, seed: int, neurons: int | None = None) -> str:
     """Return the key of a run: the hash of its `science`, width and seed, and of the neurons that stand for a width."""
-    neurons = {"neurons": sample.neurons} if sample.virtual else {}
-    return _hash({**facts, "width": sample.width, "seed": sample.seed, **neurons})
+    virtual = {} if neurons is None else {"neurons": neurons}
+    return _hash({**facts, "width": width, "seed": seed, **virtual})

@@ -64,17 +64,17 @@ class Job:
     @property
     def wanted(self) -> list[str]:
         """The keys of its runs, widths in the order of the config and the seeds of each, virtual widths last."""
-        return list(self.problem.samples)
+        return list(self.problem.runs)
 
     @property
     def cost(self) -> float:
         """About how many seconds its runs take on one core, one after another: see `condense.estimate`."""
-        return sum(estimate.seconds(self.problem, sample.neurons) for sample in self.problem.samples.values())
+        return sum(estimate.seconds(self.problem, run.neurons) for run in self.problem.runs.values())
 
     @property
     def memory_gb(self) -> float:
         """About how much memory its largest run takes at its peak, the program included: see `condense.estimate`."""
-        return max(estimate.memory_gb(self.problem, sample.neurons) for sample in self.problem.samples.values())
+        return max(estimate.memory_gb(self.problem, run.neurons) for run in self.problem.runs.values())
 
     @staticmethod
     def held(folder: Path) -> dict[str, tuple[str, str]]:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from condense import records
-from condense.batches import Wanted
+from condense.batches import Member
 from condense.records import FILE
 from durable import files
 
@@ -36,23 +36,23 @@ class Ledger:
 
     def __init__(self, folders: Sequence[Path]) -> None:
         self._folders = folders
-        self._rows: dict[Path, list[tuple[Wanted, Row]]] = {}
+        self._rows: dict[Path, list[tuple[Member, Row]]] = {}
         self._flushed = time.monotonic()
         self._took = 0.0
 
-    def add(self, run: Wanted, row: Row) -> None:
+    def add(self, member: Member, row: Row) -> None:
         """Take the row of a run."""
-        self._rows.setdefault(self._folders[run.job], []).append((run, row))
+        self._rows.setdefault(self._folders[member.job], []).append((member, row))
 
     @property
     def due(self) -> bool:
         """Whether rows have waited for long enough."""
         return bool(self._rows) and time.monotonic() - self._flushed > max(PATIENCE, self._took / SHARE)
 
-    def flush(self) -> list[Wanted]:
+    def flush(self) -> list[Member]:
         """Write the rows to the files of their jobs, and return the runs that are on disk now."""
         started = time.monotonic()
-        written: list[Wanted] = []
+        written: list[Member] = []
         for folders in self._alike():
             for first in range(0, len(folders), TOGETHER):
                 written += self._write(folders[first : first + TOGETHER])
@@ -60,7 +60,7 @@ class Ledger:
         self._took = self._flushed - started
         return written
 
-    def _write(self, folders: Sequence[Path]) -> list[Wanted]:
+    def _write(self, folders: Sequence[Path]) -> list[Member]:
         """Write the rows of some folders, which have the same columns."""
         pairs = [pair for folder in folders for pair in self._rows[folder]]
         table = records.arrow([row for _, row in pairs])
@@ -72,7 +72,7 @@ class Ledger:
                 table = table.slice(count)
         for folder in folders:
             del self._rows[folder]
-        return [run for run, _ in pairs]
+        return [member for member, _ in pairs]
 
     def _alike(self) -> list[list[Path]]:
         """Return the folders in groups whose rows have the same columns, in order: locks are never taken crosswise."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 
 from condense import records
-from condense.batches import Batch, Wanted, batches
+from condense.batches import Batch, Member, batches
 from condense.ledger import PATIENCE, Ledger
 from condense.problem import Problem
 from condense.scratch import Scratch
@@ -46,7 +46,7 @@ class Pack:
         self._checkpoint_seconds = 60 * checkpoint_minutes
         self._memory_gb, self._attempt = memory_gb, attempt
         self._scratch, self._ledger = Scratch(scratch), Ledger(folders)
-        self._missing = {(run.job, run.key): run for run in _missing(problems, folders, wanted)}
+        self._missing = {(member.job, member.key): member for member in _missing(problems, folders, wanted)}
         self.failures: dict[int, Failure] = {}
 
     def compute(self) -> dict[int, Failure]:
@@ -64,10 +64,10 @@ class Pack:
     def _batches(self) -> Iterator[Batch]:
         """Return what goes on from a checkpoint, and then the rest from small widths to large."""
         fresh = dict(self._missing)
-        for source, runs in self._scratch.find(self._missing.values()):
-            for run in runs:
-                del fresh[run.job, run.key]
-            yield from batches(runs, self._memory_gb, source)
+        for source, members in self._scratch.find(self._missing.values()):
+            for member in members:
+                del fresh[member.job, member.key]
+            yield from batches(members, self._memory_gb, source)
         yield from batches(fresh.values(), self._memory_gb)
 
     def _train(self, batch: Batch) -> bool:
@@ -93,14 +93,14 @@ class Pack:
 
     def _take(self, progress: Progress) -> None:
         with files.together():
-            for run, snapshot in progress.snapshots:
-                snapshot.write(self._folders[run.job])
-        for run, row in progress.ended:
-            self._ledger.add(run, {**row, "attempt": self._attempt})
-            del self._missing[run.job, run.key]
-        for run, failure in progress.failed:
-            if run.job not in self.failures:
-                self._tell(run.job, failure)
+            for member, snapshot in progress.snapshots:
+                snapshot.write(self._folders[member.job])
+        for member, row in progress.ended:
+            self._ledger.add(member, {**row, "attempt": self._attempt})
+            del self._missing[member.job, member.key]
+        for member, failure in progress.failed:
+            if member.job not in self.failures:
+                self._tell(member.job, failure)
         if self._ledger.due:
             self._flush()
 
@@ -111,7 +111,7 @@ class Pack:
     def _flush(self) -> None:
         written = self._ledger.flush()
         if written:
-            self._done(sum(run.seconds for run in written))
+            self._done(sum(member.seconds for member in written))
         self._scratch.tidy({key for _, key in self._missing})
 
     def _tell(self, job: int, failure: Failure) -> None:
@@ -121,18 +121,18 @@ class Pack:
 
     def _mark_unfinished(self) -> None:
         """Mark the unfinished runs of jobs that raised as failed."""
-        for run in [run for run in self._missing.values() if run.job in self.failures]:
-            error = self.failures[run.job].error
-            row = {**run.problem.row(run.sample), "attempt": self._attempt}
-            self._ledger.add(run, {**row, "status": "failed", "error": f"{type(error).__name__}: {error}"})
+        for member in [member for member in self._missing.values() if member.job in self.failures]:
+            error = self.failures[member.job].error
+            row = {**member.problem.row(member.run), "attempt": self._attempt}
+            self._ledger.add(member, {**row, "status": "failed", "error": f"{type(error).__name__}: {error}"})
 
 
 def _missing(
     problems: Sequence[Problem], folders: Sequence[Path], wanted: Sequence[Collection[str]] | None
-) -> Iterator[Wanted]:
-    meant = [problem.samples for problem in problems] if wanted is None else wanted
+) -> Iterator[Member]:
+    meant: Sequence[Collection[str]] = [problem.runs for problem in problems] if wanted is None else wanted
     for job, (problem, folder, keys) in enumerate(zip(problems, folders, meant, strict=True)):
         held = records.held(folder / records.FILE)
-        for key, sample in problem.samples.items():
+        for key, run in problem.runs.items():
             if key in keys and (key not in held or held[key][0] == "failed"):
-                yield Wanted(problem, key, sample, job)
+                yield Member(problem, run, job)

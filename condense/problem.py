@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 from condense import attainable, identity, own, registry, schema, sources
 from condense import data as data_sets
 from condense.data import Dataset
-from condense.identity import Sample
 from condense.provenance import provenance
+from condense.run import Run
 from condense.schema.idle import refuse_idle
 from condense.schema.measure import WITHOUT_NEURONS
 from condense.span import span_basis, with_bias
@@ -90,16 +90,24 @@ class Problem:
         return problem
 
     @functools.cached_property
-    def samples(self) -> dict[str, Sample]:
+    def runs(self) -> dict[str, Run]:
         """All runs by their keys: the real widths, then the virtual ones of each number of neurons."""
         config = self.config
-        real = [Sample(width, seed, width) for width, seed in product(config.widths, config.seeds)]
-        counts = config.virtual.neurons
-        virtual = [
-            Sample(width, seed, neurons, virtual=True)
-            for neurons, width, seed in product(counts, config.virtual.widths, config.seeds)
-        ]
-        return {identity.key(self.facts, sample): sample for sample in real + virtual}
+        real = [self._run(width, seed) for width, seed in product(config.widths, config.seeds)]
+        virtual = product(config.virtual.neurons, config.virtual.widths, config.seeds)
+        return {run.key: run for run in (*real, *(self._run(neurons, seed, m) for neurons, m, seed in virtual))}
+
+    def _run(self, neurons: int, seed: int, stands_for: float | None = None) -> Run:
+        """Return a run of so many neurons.
+
+        With f(0) = 0 the flow depends on kappa m and kappa' alone (and on beta2 where s is not homogeneous), up to
+        sampling errors of O(m^-1/2). So M neurons with kappa = m^(1-gamma) / M are a sample of width m.
+        """
+        width = neurons if stands_for is None else stands_for
+        scales = self.config.init.resolve().scales(float(width), self.data.x.shape[1])
+        scales = replace(scales, alpha=scales.alpha * neurons / width)
+        key = identity.key(self.facts, width, seed, None if stands_for is None else neurons)
+        return Run(scales, neurons, seed, stands_for, key)
 
     @functools.cached_property
     def setting(self) -> str:
@@ -144,25 +152,18 @@ class Problem:
         """Networks whose difference is the output: 2 with antisymmetric initialisation."""
         return 2 if self.config.init.antisymmetric else 1
 
-    def row(self, sample: Sample) -> dict[str, Any]:
-        """Return what is known of a run before it starts, as columns of its record.
-
-        With f(0) = 0 the flow depends on kappa m and kappa' alone (and on beta2 where s is not homogeneous), up to
-        sampling errors of O(m^-1/2). So M neurons with kappa = m^(1-gamma) / M are a sample of width m.
-        """
-        config, init = self.config, self.config.init
-        place = init.resolve()
-        scales = place.scales(float(sample.width), self.data.x.shape[1])
-        scales = replace(scales, alpha=scales.alpha * sample.neurons / sample.width)
+    def row(self, run: Run) -> dict[str, Any]:
+        """Return what is known of a run before it starts, as columns of its record."""
+        config, init, scales = self.config, self.config.init, run.scales
         return {
-            "key": identity.key(self.facts, sample),
+            "key": run.key,
             "setting": self.setting,
             "initialisation": init.name,
-            **place.point._asdict(),
-            "width": float(sample.width),
-            "neurons": sample.neurons,
-            "virtual": sample.virtual,
-            "seed": sample.seed,
+            **init.resolve().point._asdict(),
+            "width": float(run.width),
+            "neurons": run.neurons,
+            "virtual": run.virtual,
+            "seed": run.seed,
             "kappa": scales.kappa,
             "kappa_prime": scales.kappa_prime,
             "beta1": scales.beta1,

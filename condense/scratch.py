@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from condense import records
-from condense.batches import Batch, Wanted
+from condense.batches import Batch, Member
 from condense.checkpoint import Checkpoint, CheckpointError
 
 __all__ = ["Scratch"]
@@ -27,11 +27,11 @@ class Scratch:
         self._folder = folder
         self._files: dict[Path, Checkpoint] = {}  # those with runs of ours, older first
 
-    def find(self, wanted: Iterable[Wanted]) -> list[tuple[Checkpoint, list[Wanted]]]:
+    def find(self, wanted: Iterable[Member]) -> list[tuple[Checkpoint, list[Member]]]:
         """Return the checkpoints that hold wanted runs, with these runs; each run once, from its newest."""
-        left: dict[str, Wanted] = {}
-        for run in wanted:
-            left.setdefault(run.key, run)
+        left: dict[str, Member] = {}
+        for member in wanted:
+            left.setdefault(member.key, member)
         self._files = {path: each for path, each in self._readable() if left.keys() & set(each.keys)}
         newest_first = reversed(self._files.items())
         found = [(checkpoint, list(_taken(path, checkpoint, left))) for path, checkpoint in newest_first]
@@ -51,7 +51,7 @@ class Scratch:
             return
         for batch in rest:
             if batch.source is not None:
-                self._write(batch, [os.path.relpath(folders[run.job], self._folder) for run in batch.runs])
+                self._write(batch, [os.path.relpath(folders[member.job], self._folder) for member in batch.members])
 
     def _write(self, batch: Batch, folders: Sequence[str]) -> None:
         assert self._folder is not None
@@ -91,7 +91,7 @@ class Scratch:
         return not keys
 
 
-def _taken(path: Path, checkpoint: Checkpoint, left: dict[str, Wanted]) -> Iterator[Wanted]:
+def _taken(path: Path, checkpoint: Checkpoint, left: dict[str, Member]) -> Iterator[Member]:
     """Take from the runs that are left those that a checkpoint of the code as it is now holds."""
     of_other_code = 0
     for key in checkpoint.keys:

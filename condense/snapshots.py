@@ -15,9 +15,9 @@ from torch import Tensor
 from condense import schema
 from condense.data import Dataset
 from condense.flows.base import State
-from condense.identity import Sample
 from condense.networks.base import Network, OfNeurons
 from condense.records import SNAPSHOTS
+from condense.run import Run
 from durable import files
 
 __all__ = ["Moments", "Snapshot"]
@@ -61,17 +61,17 @@ class Moments:
 class Snapshot:
     """The weights of a run at a moment: arrays and numbers by name, as they are in its file."""
 
-    sample: Sample
+    run: Run
     step: int
     arrays: Mapping[str, Any]
 
     @classmethod
-    def of(cls, state: State, sample: Sample, key: str, final: bool, data: Dataset) -> Snapshot:
+    def of(cls, state: State, run: Run, final: bool, data: Dataset) -> Snapshot:
         """Return the snapshot of a single run."""
         network = state.network
         numbers = {"step": state.steps, "time": state.time, "mse": state.mse, "kappa": network.kappa}
         arrays = {
-            "key": key,
+            "key": run.key,
             **{name: value.item() for name, value in numbers.items()},
             "final": final,
             "copies": network.copies,
@@ -79,12 +79,12 @@ class Snapshot:
             **_on_grid(state, data),
             **_field(state),
         }
-        return cls(sample, int(state.steps), arrays)
+        return cls(run, int(state.steps), arrays)
 
     @property
     def name(self) -> str:
         """The name of its file."""
-        return f"{self.sample.label},step={self.step:09d}.npz"
+        return f"{self.run.label},step={self.step:09d}.npz"
 
     def write(self, job: Path) -> None:
         """Write it below the folder of a job, atomically and without pickle.

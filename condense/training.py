@@ -19,15 +19,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from condense import checkpoint, estimate, registry
-from condense.batches import Batch, Wanted
+from condense.batches import Batch, Member
 from condense.checkpoint import Arrays, Checkpoint, CheckpointError
 from condense.flows.base import STATUS_CODES, Flow, State
-from condense.networks import Functional, Network, Run, TwoLayer
+from condense.networks import Functional, Network, TwoLayer
 from condense.networks.errors import out_of_memory
 from condense.networks.fused import FusedStage
-from condense.plane import Scales
 from condense.problem import Problem
 from condense.records import CURVE
+from condense.run import Run
 from condense.schema import Measure
 from condense.snapshots import Moments, Snapshot
 
@@ -52,9 +52,9 @@ class Failure:
 class Progress:
     """What came of a step: the runs that ended in it with their rows, or the one that failed; the snapshots taken."""
 
-    ended: Sequence[tuple[Wanted, Row]] = ()
-    snapshots: Sequence[tuple[Wanted, Snapshot]] = ()
-    failed: Sequence[tuple[Wanted, Failure]] = ()
+    ended: Sequence[tuple[Member, Row]] = ()
+    snapshots: Sequence[tuple[Member, Snapshot]] = ()
+    failed: Sequence[tuple[Member, Failure]] = ()
 
 
 class Trainer:
@@ -65,7 +65,7 @@ class Trainer:
     """
 
     def __init__(self, batch: Batch) -> None:
-        self._pending = [batch] if batch.runs else []
+        self._pending = [batch] if batch.members else []
         self._training: _Training | None = None
 
     def __iter__(self) -> Iterator[Progress]:
@@ -75,16 +75,16 @@ class Trainer:
             rest, self._training = self._training.rest(), None
             if failure:
                 _free(failure.error)
-                if len(rest.runs) > 1:
+                if len(rest.members) > 1:
                     self._pending[:0] = rest.halves()
                 else:
-                    yield Progress(failed=[(rest.runs[0], _explained(failure, rest.runs[0]))])
+                    yield Progress(failed=[(rest.members[0], _explained(failure, rest.members[0]))])
 
     @property
     def rest(self) -> list[Batch]:
         """The runs that have not ended, in batches that go on from their last step."""
         current = [self._training.rest()] if self._training else []
-        return [batch for batch in (*current, *self._pending) if batch.runs]
+        return [batch for batch in (*current, *self._pending) if batch.members]
 
 
 def _attempt(training: _Training) -> Generator[Progress, None, Failure | None]:
@@ -102,18 +102,17 @@ class _Training:
     def __init__(self, batch: Batch) -> None:
         self.batch = batch
         self.flow = _flow(batch.problem)
-        self.rows = [run.problem.row(run.sample) for run in batch.runs]
-        self.seconds: NDArray[np.float64] = np.zeros(len(batch.runs))
+        self.seconds: NDArray[np.float64] = np.zeros(len(batch.members))
         self.state: State | None = None
         config = batch.problem.config
         self.moments = Moments(config.snapshots, config.flow.max_steps) if config.snapshots else None
-        self.curves: list[list[Row]] = [[] for _ in batch.runs]  # of each run what was measured on its way
+        self.curves: list[list[Row]] = [[] for _ in batch.members]  # of each run what was measured on its way
         self.first = torch.empty(0)  # mean square residual of each run at the start
 
     def steps(self) -> Iterator[Progress]:
         """Train the runs until all have ended, and tell the progress after every step."""
         self.batch.problem.prepare()
-        everyone = torch.arange(len(self.rows))
+        everyone = torch.arange(len(self.batch.members))
         state = self.state = self._timed(everyone, self._begin)
         if self.moments and not state.steps.any():
             yield Progress(snapshots=self._look(state.select(~state.ended)))
@@ -135,7 +134,7 @@ class _Training:
         if state is None:
             return self.batch
         places = state.run.tolist()
-        left = replace(self.batch, runs=tuple(self.batch.runs[place] for place in places))
+        left = replace(self.batch, members=tuple(self.batch.members[place] for place in places))
         if not state.steps.any():
             return left
         arrays = checkpoint.arrays({**state.saved, "seconds": torch.as_tensor(self.seconds[places])})
@@ -145,13 +144,10 @@ class _Training:
 
     def _begin(self) -> State:
         problem = self.batch.problem
-        runs = [Run(Scales(row["alpha"], row["beta1"], row["beta2"]), row["neurons"], row["seed"]) for row in self.rows]
-        network = stack(problem, runs)
+        network = stack(problem, [member.run for member in self.batch.members])
         targets = torch.as_tensor(problem.data.y, dtype=network.kappa.dtype, device=network.kappa.device)
         state = self.flow.start(network, targets)
         self.first = state.mse
-        for row, mse in zip(self.rows, state.mse.tolist(), strict=True):
-            row["mse_initial"] = mse
         return self._resume(state, self.batch.source) if self.batch.source else state
 
     def _resume(self, start: State, source: Checkpoint) -> State:
@@ -162,7 +158,7 @@ class _Training:
             if self.moments:
                 self._restore_curves(values, self.moments)
         except CheckpointError as error:
-            warnings.warn(f"{error}; {len(self.rows)} runs start anew", stacklevel=2)
+            warnings.warn(f"{error}; {len(self.batch.members)} runs start anew", stacklevel=2)
             return start
         self.seconds = saved.pop("seconds").numpy()
         return self.flow.resume(start, saved)
@@ -175,12 +171,12 @@ class _Training:
             start, *later = (moment["mse"] for moment in curve)
             moments.restore(run, min(later, default=math.inf) / start)
 
-    def _look_if_due(self, state: State) -> list[tuple[Wanted, Snapshot]]:
+    def _look_if_due(self, state: State) -> list[tuple[Member, Snapshot]]:
         assert self.moments
         due = self.moments.due(state, self.first[state.run]) & ~state.ended
         return self._look(state.select(due)) if due.any() else []
 
-    def _look(self, state: State) -> list[tuple[Wanted, Snapshot]]:
+    def _look(self, state: State) -> list[tuple[Member, Snapshot]]:
         """Measure runs at a moment, and return their snapshots."""
         if not len(state.run):
             return []
@@ -189,7 +185,7 @@ class _Training:
     def _measure(self, state: State) -> list[Row]:
         return self._timed(state.run, partial(_measured, state, self.batch.problem.config.measure))
 
-    def _note(self, state: State, measured: list[Row], final: bool) -> list[tuple[Wanted, Snapshot]]:
+    def _note(self, state: State, measured: list[Row], final: bool) -> list[tuple[Member, Snapshot]]:
         """Return the snapshots of runs at a moment, and add what was measured to their curves."""
         looks = self._timed(state.run, partial(self._snapshots, state, final))
         moment = {"step": state.steps.tolist(), "time": state.time.tolist(), "mse": state.mse.tolist()}
@@ -198,14 +194,14 @@ class _Training:
             self.curves[place].append({**{name: values[number] for name, values in moment.items()}, **changing})
         return looks
 
-    def _snapshots(self, state: State, final: bool) -> list[tuple[Wanted, Snapshot]]:
+    def _snapshots(self, state: State, final: bool) -> list[tuple[Member, Snapshot]]:
         """Return the snapshots of the runs whose weights are kept."""
-        problem, runs = self.batch.problem, [self.batch.runs[place] for place in state.run.tolist()]
+        problem, members = self.batch.problem, [self.batch.members[place] for place in state.run.tolist()]
         keeps = problem.config.snapshots.keeps
         return [
-            (run, Snapshot.of(state.select(torch.tensor([number])), run.sample, run.key, final, problem.data))
-            for number, run in enumerate(runs)
-            if keeps(run.sample.width, run.sample.seed)
+            (member, Snapshot.of(state.select(torch.tensor([number])), member.run, final, problem.data))
+            for number, member in enumerate(members)
+            if keeps(member.run.width, member.run.seed)
         ]
 
     def _end(self, state: State) -> Progress:
@@ -213,8 +209,10 @@ class _Training:
         looks = self._note(state, measured, final=True) if self.moments else []
         ended = []
         for place, end, columns in zip(state.run.tolist(), _ends(state), measured, strict=True):
-            row = {**self.rows[place], **end, **columns, "wall_seconds": float(self.seconds[place])}
-            ended.append((self.batch.runs[place], {**row, CURVE: self.curves[place]} if self.moments else row))
+            member, start = self.batch.members[place], {"mse_initial": float(self.first[place])}
+            row = {**member.problem.row(member.run), **start, **end, **columns}
+            row["wall_seconds"] = float(self.seconds[place])
+            ended.append((member, {**row, CURVE: self.curves[place]} if self.moments else row))
         return Progress(ended, looks)
 
     def _timed(self, runs: Tensor, action: Callable[[], T]) -> T:
@@ -272,15 +270,16 @@ def _measured(state: State, measure: Measure) -> list[Row]:
     return rows or [{} for _ in range(len(state.run))]
 
 
-def _explained(failure: Failure, run: Wanted) -> Failure:
+def _explained(failure: Failure, member: Member) -> Failure:
     """Return the failure of a run with what to do about it, where that is known."""
     if not out_of_memory(failure.error):
         return failure
-    needed = estimate.memory_gb(run.problem, run.neurons)
-    what = f"virtual.neurons = {run.neurons}" if run.sample.virtual else f"width {run.neurons}"
+    run = member.run
+    needed = estimate.memory_gb(member.problem, run.neurons)
+    what = f"virtual.neurons = {run.neurons}" if run.virtual else f"width {run.neurons}"
     message = (
         f"{what} does not fit into memory: a run needs about {needed:.1f} GB; give it more memory, or leave this "
-        f"{'number of neurons' if run.sample.virtual else 'width'} out"
+        f"{'number of neurons' if run.virtual else 'width'} out"
     )
     error = MemoryError(message)
     error.__cause__ = failure.error

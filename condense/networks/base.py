@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol, Self
 
 import numpy as np
@@ -20,22 +19,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from condense.plane import Scales
-
-__all__ = ["Gauge", "LinearStage", "Network", "OfNeurons", "Point", "Run", "Stage", "Theta", "column", "norms"]
+__all__ = ["Gauge", "LinearStage", "Network", "OfNeurons", "Point", "Stage", "Theta", "column", "norms"]
 __all__ += ["minus", "numpy_stream", "torch_stream"]
 
 Theta = tuple[Tensor, ...]
 """A tensor for every block of normalised parameters, runs on the leading axis."""
-
-
-@dataclass(frozen=True)
-class Run:
-    """One network to train: its scales, the number of its neurons and the seed of its draw."""
-
-    scales: Scales
-    neurons: int
-    seed: int
 
 
 class Gauge(NamedTuple):

@@ -16,9 +16,10 @@ from torch import Tensor
 from condense.batched import Batched, shared
 from condense.blocks import check_block
 from condense.data import Dataset
-from condense.networks.base import Gauge, LinearStage, Run, Stage, Theta, column, norms, torch_stream
+from condense.networks.base import Gauge, LinearStage, Stage, Theta, column, norms, torch_stream
 from condense.networks.errors import name, raised
 from condense.plane import Scales
+from condense.run import Run
 
 __all__ = ["Functional", "FunctionalStage", "UserNetwork", "check_scales", "draw", "parameters"]
 

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 
 from condense.data import Dataset
-from condense.networks.base import Run
 from condense.networks.errors import name, out_of_memory, raised
 from condense.networks.functional import Functional, UserNetwork, check_scales, draw
 from condense.plane import Scales
+from condense.run import Run
 
 __all__ = ["try_out"]
 

@@ -17,7 +17,8 @@ from condense import activations
 from condense.batched import Batched, shared
 from condense.data import Dataset
 from condense.networks import kinks
-from condense.networks.base import Gauge, LinearStage, OfNeurons, Run, Stage, Theta, column, minus, norms, numpy_stream
+from condense.networks.base import Gauge, LinearStage, OfNeurons, Stage, Theta, column, minus, norms, numpy_stream
+from condense.run import Run
 from condense.span import span_basis, with_bias
 from condense.unrolled import LEAKS, POINTS
 

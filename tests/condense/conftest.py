@@ -1,8 +1,8 @@
 import pytest
 
 from condense import schema
-from condense.networks import Run
 from condense.plane import PlanePoint, Scales
+from condense.run import Run
 
 
 @pytest.fixture

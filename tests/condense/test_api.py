@@ -14,8 +14,9 @@ from condense import records, schema
 from condense.clusters import cover
 from condense.data import Dataset, parabola
 from condense.flows.exponential import ExponentialFlow
-from condense.networks import Run, TwoLayer
+from condense.networks import TwoLayer
 from condense.plane import NAMED, PlanePoint, Scales
+from condense.run import Run
 
 
 def test_records_have_every_column_in_order_and_a_row_a_run():

@@ -103,4 +103,4 @@ def test_what_no_training_changes_is_refused_with_rows_and_remedy(x, y, options,
     ],
 )
 def test_what_can_be_reached_is_not_refused(x, y, options):
-    assert problem(x, y, **options).samples
+    assert problem(x, y, **options).runs

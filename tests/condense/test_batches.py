@@ -2,17 +2,17 @@ import pytest
 
 from condense import batches as module
 from condense import estimate, schema
-from condense.batches import Wanted, batches
+from condense.batches import Member, batches
 from condense.problem import Problem
 
 
 def wanted(job=0, **changes):
     problem = Problem.of(schema.Config(**{"widths": [40, 20], "seeds": [0, 1], **changes}))
-    return [Wanted(problem, key, sample, job) for key, sample in problem.samples.items()]
+    return [Member(problem, run, job) for run in problem.runs.values()]
 
 
 def shapes(found):
-    return [(batch.runs[0].neurons, len(batch.runs)) for batch in found]
+    return [(batch.members[0].run.neurons, len(batch.members)) for batch in found]
 
 
 def test_places_share_a_batch_and_small_widths_come_first():
@@ -35,7 +35,7 @@ def test_places_share_a_batch_and_small_widths_come_first():
 def test_what_differs_in_more_than_the_place_does_not_share_a_batch(other):
     found = list(batches([*wanted(), *wanted(1, **other)]))
     assert shapes(found) == [(20, 2), (20, 2), (40, 2), (40, 2)]
-    assert all(len({run.job for run in batch.runs}) == 1 for batch in found)
+    assert all(len({member.job for member in batch.members}) == 1 for batch in found)
 
 
 @pytest.mark.parametrize(("compiled", "limit"), [(False, "BATCH"), (True, "FUSED_BATCH")])
@@ -56,5 +56,5 @@ def test_a_batch_has_no_more_runs_than_fit_into_memory():
 def test_halves_keep_every_run():
     [batch] = batches(wanted(widths=[20], seeds=range(5)))
     one, two = batch.halves()
-    assert (len(one.runs), len(two.runs)) == (2, 3)
+    assert (len(one.members), len(two.members)) == (2, 3)
     assert one.keys + two.keys == batch.keys

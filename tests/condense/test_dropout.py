@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from condense import schema, simulate
-from condense.batches import Batch, Wanted
+from condense.batches import Batch, Member
 from condense.data import parabola
 from condense.flows.adam import AdamFlow
 from condense.flows.descent import DescentFlow
@@ -134,7 +134,7 @@ def test_the_same_numbers_packed_or_alone(name, change_only):
 def test_a_run_goes_on_identically():
     config = schema.Config(widths=[20], seeds=[0, 1], network=schema.Network(keep=KEEP), flow=FLOWS["adam"])
     problem = Problem.of(config)
-    batch = Batch(tuple(Wanted(problem, *run) for run in problem.samples.items()))
+    batch = Batch(tuple(Member(problem, run) for run in problem.runs.values()))
 
     def ends(trainer):
         return [row["mse_final"] for progress in trainer for _, row in progress.ended]

@@ -11,12 +11,12 @@ from condense.problem import Problem
 
 PEAK = """if True:
     import json, sys
-    from condense.batches import Batch, Wanted
+    from condense.batches import Batch, Member
     from condense.problem import Problem
     from condense.schema import Config
     from condense.training import Trainer
     problem = Problem.of(Config.of(json.loads(sys.argv[1])))
-    runs = [Wanted(problem, *run) for run in problem.samples.items()]
+    runs = [Member(problem, run) for run in problem.runs.values()]
     assert not any(progress.failed for progress in Trainer(Batch(tuple(runs))))
     print(next(line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM")))"""
 

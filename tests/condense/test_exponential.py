@@ -230,7 +230,7 @@ def test_tanh_feels_the_realisation_and_relu_does_not(change_only):
 def test_tanh_agrees_with_scipy_at_several_beta2(beta2):
     data = parabola()
     init = schema.SpelledOut(alpha="1", beta1="m^-0.5", beta2=beta2).resolve()
-    from condense.networks import Run
+    from condense.run import Run
 
     run = Run(init.scales(12.0, 1), 12, 0)
     network = TwoLayer.build([run], data, activation="tanh")

@@ -13,8 +13,9 @@ from condense.data import Dataset, digits, parabola
 from condense.flows.adam import AdamFlow
 from condense.flows.descent import DescentFlow
 from condense.flows.exponential import ExponentialFlow
-from condense.networks import Run, TwoLayer
+from condense.networks import TwoLayer
 from condense.plane import PlanePoint, Scales
+from condense.run import Run
 
 
 def raw_network(run, network):

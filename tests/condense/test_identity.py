@@ -50,4 +50,4 @@ PINNED = {
 def test_a_key_stays_what_it_is(kind):
     changes, data = RUNS[kind]
     problem = Problem.of(schema.Config(**{**SHORT, **changes}), data)
-    assert (problem.setting, list(problem.samples)) == PINNED[kind]
+    assert (problem.setting, list(problem.runs)) == PINNED[kind]

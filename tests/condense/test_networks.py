@@ -7,9 +7,10 @@ from hypothesis import strategies as st
 from condense import registry
 from condense.batched import select, where
 from condense.data import Dataset, digits, parabola
-from condense.networks import Functional, Run, TwoLayer
+from condense.networks import Functional, TwoLayer
 from condense.networks import two_layer as two_layer_module
 from condense.plane import PlanePoint, Scales
+from condense.run import Run
 from condense.span import span_basis
 
 ACTIVATIONS = list(registry.REGISTRY["activation"])

@@ -7,8 +7,9 @@ import torch
 from condense import data, observables, schema
 from condense.clusters import cover
 from condense.flows.exponential import ExponentialFlow
-from condense.networks import Run, TwoLayer
+from condense.networks import TwoLayer
 from condense.plane import Scales
+from condense.run import Run
 
 MEASURE = schema.Measure(threshold=0.9, fraction=0.95)
 

@@ -6,8 +6,9 @@ import torch
 
 from condense import schema, simulate
 from condense.data import Dataset
-from condense.networks import Functional, Residual, Run
+from condense.networks import Functional, Residual
 from condense.plane import Scales
+from condense.run import Run
 
 WIDTH = 6
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 import condense
 from condense import pack, records, schema, training
-from condense.batches import Wanted, batches
+from condense.batches import Member, batches
 from condense.blocks import TAKEN
 from condense.pack import Pack
 from condense.problem import Problem
@@ -130,7 +130,7 @@ def stopped_and_resumed(tmp_path, after):
 
 
 def wanted(one):
-    return [Wanted(one, *run) for run in one.samples.items()]
+    return [Member(one, run) for run in one.runs.values()]
 
 
 @pytest.mark.parametrize("after", [5, 15])

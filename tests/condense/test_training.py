@@ -10,9 +10,11 @@ import torch
 
 from condense import schema
 from condense import training as module
-from condense.batches import Batch, Wanted
+from condense.batches import Batch, Member
 from condense.flows.exponential import ExponentialFlow
+from condense.plane import Scales
 from condense.problem import Problem
+from condense.run import Run
 from condense.training import Trainer
 
 
@@ -24,7 +26,7 @@ def batch(change_only):
 
     def make():
         problem = Problem.of(schema.Config(widths=[20], seeds=range(8), measure=change_only, flow=flow))
-        return Batch(tuple(Wanted(problem, *run) for run in problem.samples.items()))
+        return Batch(tuple(Member(problem, run) for run in problem.runs.values()))
 
     return make
 
@@ -32,10 +34,10 @@ def batch(change_only):
 def rows_and_failures(batch):
     rows, failures = {}, {}
     for progress in Trainer(batch):
-        for run, row in progress.ended:
-            assert run.sample.seed not in rows  # nothing is computed twice
-            rows[run.sample.seed] = row
-        failures.update({run.sample.seed: failure for run, failure in progress.failed})
+        for member, row in progress.ended:
+            assert member.run.seed not in rows  # nothing is computed twice
+            rows[member.run.seed] = row
+        failures.update({member.run.seed: failure for member, failure in progress.failed})
     return rows, failures
 
 
@@ -45,11 +47,11 @@ def bad_seed(monkeypatch):
 
     def make(batch, seed, error, after=0):
         [origin] = [
-            module.stack(
-                run.problem, [module.Run(module.Scales(1.0, 1.0, 1.0), run.sample.width, run.sample.seed)]
-            ).drawn[0][0, 0, 0]
-            for run in batch.runs
-            if run.sample.seed == seed
+            module.stack(member.problem, [Run(Scales(1.0, 1.0, 1.0), member.run.neurons, member.run.seed)]).drawn[0][
+                0, 0, 0
+            ]
+            for member in batch.members
+            if member.run.seed == seed
         ]
         attempt = ExponentialFlow.attempt
 
@@ -127,7 +129,7 @@ def test_virtual_widths_without_memory_are_told_by_their_neurons(change_only, mo
     monkeypatch.setattr(ExponentialFlow, "attempt", raises)
     virtual = schema.Virtual(widths=[1e30], neurons=[20, 10])
     problem = Problem.of(schema.Config(widths=[], virtual=virtual, seeds=[0], measure=change_only))
-    [run] = [Wanted(problem, *each) for each in problem.samples.items() if each[1].neurons == 20]
+    [run] = [Member(problem, run) for run in problem.runs.values() if run.neurons == 20]
     _, failures = rows_and_failures(Batch((run,)))
     message = "virtual.neurons = 20 does not fit into memory: a run needs about 0.6 GB; give it more memory, or leave "
     assert str(failures[0].error) == message + "this number of neurons out"
@@ -151,7 +153,7 @@ LIMITED = """if True:
     import resource, sys
     import numpy as np
     from condense import schema, training
-    from condense.batches import Batch, Wanted
+    from condense.batches import Batch, Member
     from condense.problem import Problem
     from condense.training import Trainer
 
@@ -164,12 +166,12 @@ LIMITED = """if True:
         return Problem.of(schema.Config(widths=[width], seeds=seeds, measure=measure, flow=flow))
 
     def train(problem):
-        batch = Batch(tuple(Wanted(problem, *run) for run in problem.samples.items()))
+        batch = Batch(tuple(Member(problem, run) for run in problem.runs.values()))
         for progress in Trainer(batch):
-            for run, row in progress.ended:
-                print(run.sample.width, run.sample.seed, row["status"])
-            for run, failure in progress.failed:
-                print(run.sample.width, run.sample.seed, failure.error)
+            for member, row in progress.ended:
+                print(member.run.width, member.run.seed, row["status"])
+            for member, failure in progress.failed:
+                print(member.run.width, member.run.seed, failure.error)
 
     train(problem(20, [0]))
     np.ones((99, 99)) @ np.ones((99, 99))  # OpenBLAS ends the process if it finds no memory at its first product

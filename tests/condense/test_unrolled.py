@@ -11,10 +11,11 @@ import torch
 from condense import schema, simulate, unrolled
 from condense.batched import where
 from condense.data import Dataset, parabola
-from condense.networks import Run, TwoLayer
+from condense.networks import TwoLayer
 from condense.networks.fused import FusedStage
 from condense.plane import PlanePoint, Scales
 from condense.problem import Problem
+from condense.run import Run
 from condense.training import stack
 
 

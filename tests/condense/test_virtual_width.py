@@ -7,7 +7,7 @@ import torch
 
 import condense
 from condense import records, schema
-from condense.batches import Wanted, batches
+from condense.batches import Member, batches
 from condense.job import Job
 from condense.plane import exponent
 from condense.problem import Problem
@@ -62,19 +62,12 @@ def test_changes_far_below_the_rounding_of_the_weights_are_as_accurate_as_others
 
 def test_the_widths_of_one_number_of_neurons_are_a_batch_from_one_draw():
     problem = Problem.of(schema.Config(widths=[], seeds=[0], virtual=ladder(1e3, 1e12, 1e30, neurons=[100, 50])))
-    few, many = batches(Wanted(problem, *run) for run in problem.samples.items())
-    assert [len(batch.runs) for batch in (few, many)] == [3, 3]
-    assert [problem.row(run.sample)["kappa"] for run in many.runs] == pytest.approx([0.01] * 3)  # gamma = 1
-    drawn = [stack(problem, [_run(problem, batch.runs[0])]).drawn[0][0] for batch in (few, many)]
+    few, many = batches(Member(problem, run) for run in problem.runs.values())
+    assert [len(batch.members) for batch in (few, many)] == [3, 3]
+    assert [problem.row(member.run)["kappa"] for member in many.members] == pytest.approx([0.01] * 3)  # gamma = 1
+    drawn = [stack(problem, [batch.members[0].run]).drawn[0][0] for batch in (few, many)]
     assert [w.shape[1] for w in drawn] == [50, 100]
     assert not torch.isin(drawn[0], drawn[1]).any()
-
-
-def _run(problem, wanted):
-    from condense.networks import Run
-    from condense.plane import Scales
-
-    return Run(Scales(1.0, 1.0, 1.0), wanted.neurons, wanted.sample.seed)
 
 
 def test_keys_and_settings_of_real_runs_are_those_from_before_there_were_virtual_ones():
@@ -120,8 +113,8 @@ def test_snapshots_of_several_neurons_that_stand_for_a_width_do_not_collide(tmp_
 
 def test_what_is_computed_decides_what_it_costs():
     cheap = Problem.of(schema.Config(widths=[], seeds=[0], virtual=ladder(1e30, neurons=[100, 50])))
-    assert [run.neurons for run in (Wanted(cheap, *run) for run in cheap.samples.items())] == [100, 50]
-    assert all(Wanted(cheap, *run).seconds < 1 for run in cheap.samples.items())
+    assert [run.neurons for run in cheap.runs.values()] == [100, 50]
+    assert all(Member(cheap, run).seconds < 1 for run in cheap.runs.values())
     wide = schema.Config(widths=[100], virtual=ladder(1e30, neurons=[10, 10**6]))
     assert Job(wide).memory_gb > Job(schema.Config(widths=[100])).memory_gb
 
