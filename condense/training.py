@@ -116,17 +116,15 @@ class _Training:
         state = self.state = self._timed(everyone, self._begin)
         if self.moments and not state.steps.any():
             yield Progress(snapshots=self._look(state.select(~state.ended)))
+        steps = self.flow.steps(state)
         while len(state.run):
-            ended = state.ended
-            if ended.any():
-                progress = self._end(state if ended.all() else state.select(ended))
-                state = self.state = state.select(~ended)
-                yield progress
+            state, ended = self._timed(state.run, partial(next, steps))
+            if ended is not None:
+                progress = self._end(ended)
             else:
-                stepped = self._timed(state.run, partial(self.flow.step, state))
-                looks = self._look_if_due(stepped) if self.moments else ()
-                state = self.state = stepped  # not before: if a look raises, its step is taken once more
-                yield Progress(snapshots=looks)
+                progress = Progress(snapshots=self._look_if_due(state) if self.moments else ())
+            self.state = state  # not before: if measuring raises, the step is taken once more
+            yield progress
 
     def rest(self) -> Batch:
         """Return the runs that have not ended, to go on from where they are."""

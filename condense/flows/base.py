@@ -112,20 +112,27 @@ class Flow(ABC, Generic[Config]):
     def attempt(self, state: State) -> State:
         """Return the state after one attempted step of every run; a rejected step leaves its run where it was."""
 
-    def train(self, network: Network, targets: Tensor, displacement: Theta | None = None) -> Iterator[State]:
-        """Train a batch from its draw, or away from it, against targets of shape (n,); yield the runs as they end.
+    def steps(self, state: State) -> Iterator[tuple[State, State | None]]:
+        """Step a batch until all its runs have ended; after each step yield the batch, and the runs that left it.
 
         Every run ends by itself: converged (mean square residual at or below the stop), max_steps, stalled, or
-        nonfinite. Ended runs leave the batch, so a run that explodes costs its neighbours nothing.
+        nonfinite. Ended runs leave the batch in a turn of their own, so a run that explodes costs its neighbours
+        nothing; None stands for no run that left.
         """
-        state = self.start(network, targets, displacement)
         while len(state.run):
             ended = state.ended
             if ended.any():
-                yield state.select(ended)
-                state = state.select(~ended)
+                gone, state = (state if ended.all() else state.select(ended)), state.select(~ended)
+                yield state, gone
             else:
                 state = self.step(state)
+                yield state, None
+
+    def train(self, network: Network, targets: Tensor, displacement: Theta | None = None) -> Iterator[State]:
+        """Train a batch from its draw, or away from it, against targets of shape (n,); yield the runs as they end."""
+        for _, ended in self.steps(self.start(network, targets, displacement)):
+            if ended is not None:
+                yield ended
 
     @torch.no_grad()
     def step(self, state: State) -> State:
