@@ -22,7 +22,7 @@ from condense.networks import UserNetwork
 from condense.pack import Pack
 from condense.plane import NAMED
 from condense.problem import Problem
-from condense.schema.checks import known, refuse
+from condense.schema.checks import known_among, refuse
 from condense.training import Row, Trainer
 from durable import files
 from durable.folders import refuse_unusable
@@ -49,7 +49,7 @@ def simulate(
     network: str | schema.Network | UserNetwork = "two_layer",
     activation: str = "relu",
     data: str | os.PathLike[str] | schema.Data | Dataset | pd.DataFrame | Arrays = "parabola",
-    flow: str | schema.Exponential | schema.Descent | schema.Adam = "exponential",
+    flow: str | schema.Flow = "exponential",
     measure: schema.Measure | None = None,
     snapshots: schema.Snapshots | None = None,
     folder: str | Path | None = None,
@@ -261,12 +261,10 @@ def _network_config(network: str | schema.Network | UserNetwork, activation: str
 
 
 def _flow_config(flow: str | schema.Flow) -> schema.Flow:
-    if isinstance(flow, schema.Exponential | schema.Descent | schema.Adam):
+    if isinstance(flow, schema.Flow) and type(flow) in schema.FLOWS.values():
         return flow
     if not isinstance(flow, str):
-        refuse("flow", flow, "'exponential', 'descent', 'adam', or a condense.schema.Exponential, Descent or Adam")
-    known("flow", flow, key="flow")
-    kinds: dict[str, type[schema.Flow]] = {
-        kind.name: kind for kind in (schema.Exponential, schema.Descent, schema.Adam)
-    }
-    return kinds[flow]()
+        *kinds, last = (kind.__name__ for kind in schema.FLOWS.values())
+        refuse("flow", flow, f"{', '.join(map(repr, schema.FLOWS))}, or a condense.schema.{', '.join(kinds)} or {last}")
+    known_among("flow", flow, schema.FLOWS)
+    return schema.FLOWS[flow]()

@@ -43,7 +43,7 @@ def register_schema() -> None:
         store.store(group="schema", name=name, node=getattr(schema, name.capitalize()))
     for name, node in {"plane": schema.Plane, "named": schema.Named, "spelled_out": schema.SpelledOut}.items():
         store.store(group="schema/init", name=name, node=node)
-    for name, flow in {"exponential": schema.Exponential, "descent": schema.Descent, "adam": schema.Adam}.items():
+    for name, flow in schema.FLOWS.items():
         store.store(group="schema/flow", name=name, node=flow)
 
 

@@ -9,7 +9,6 @@ overestimated by 5 to 30 % where it is large. No torch here, except to count the
 
 from __future__ import annotations
 
-from condense import schema
 from condense.problem import Problem
 from condense.schema.measure import tried
 
@@ -20,13 +19,6 @@ PROGRAM_GB = 0.56
 
 LOADING_GB = {"mnist": 0.65}
 """The peak of the program where it is loading the data that takes most."""
-
-STEPS = {"descent": 300.0, "adam": 100.0}
-"""Steps of a run under the default options; those of the exponential flow follow from its tolerance."""
-
-BLOCKS = {"exponential": 6.5, "descent": 5.5, "adam": 14.0}
-"""Memory at the peak of a step, in sizes of all parameters."""
-
 
 DROPOUT = 2.5
 """How many times longer a step is that takes its gradient from a sampled network."""
@@ -47,8 +39,7 @@ def seconds(problem: Problem, width: int) -> float:
     if problem.user is not None:
         return 0.01 + _steps(problem) * (7e-3 + 5e-8 * size)
     dimension, neurons = _dimension(problem), problem.copies * width
-    share = 1.0 if flow.name == "exponential" else 0.25
-    step = 5e-4 + share * (2.7e-8 + 9e-10 * dimension) * size
+    step: float = 5e-4 + flow.step_cost * (2.7e-8 + 9e-10 * dimension) * size
     if problem.config.network.keep < 1:
         step *= DROPOUT
     if problem.fused:
@@ -62,10 +53,7 @@ def seconds(problem: Problem, width: int) -> float:
 
 def _steps(problem: Problem) -> float:
     flow = problem.config.flow
-    if isinstance(flow, schema.Exponential):  # neurons of compiled steps are followed through their kinks
-        steps = 26 * (0.02 / flow.rtol) ** 0.55 if problem.fused else 40 * (0.03 / flow.rtol) ** 0.6
-        return float(min(flow.max_steps, steps))
-    return float(min(flow.max_steps, STEPS[flow.name]))
+    return float(min(flow.max_steps, flow.expected_steps(problem.fused)))
 
 
 def memory_gb(problem: Problem, width: int, runs: int = 1) -> float:
@@ -90,7 +78,7 @@ def _bytes(problem: Problem, width: int) -> float:
     if problem.user is not None:
         return 12 * number * features(problem, width) + kernels
     neurons, dimension = problem.copies * width, _dimension(problem)
-    step = BLOCKS[problem.config.flow.name] * number * (dimension + 1) * neurons
+    step: float = problem.config.flow.memory * number * (dimension + 1) * neurons
     pairs = tried(neurons, problem.config.measure.centres) * neurons if dimension > 2 else 0
     clusters = 8 * (4 * dimension + 26) * neurons + 0.4 * pairs if _counts_clusters(problem) else 0
     masks = 2 * features(problem, width) if problem.config.network.keep < 1 else 0
@@ -98,10 +86,10 @@ def _bytes(problem: Problem, width: int) -> float:
 
 
 def _dimension(problem: Problem) -> int:
-    """Return the dimension in which weights are trained: the span of the data, but for Adam all."""
+    """Return the dimension in which weights are trained: the span of the data, or all where that is not exact."""
     n, d = problem.data.x.shape
     inputs = int(d) + problem.config.network.bias
-    return inputs if problem.config.flow.name == "adam" else min(int(n), inputs)
+    return min(int(n), inputs) if problem.config.flow.rotation_invariant else inputs
 
 
 def _counts_clusters(problem: Problem) -> bool:

@@ -131,7 +131,7 @@ class Problem:
         """Whether its runs step by compiled kernels, see `condense.unrolled`."""
         config = self.config
         plain = self.user is None and config.compiled and config.device == "cpu" and config.dtype == "float64"
-        known = config.network.activation in LEAKS and config.flow.name == "exponential"
+        known = config.network.activation in LEAKS and config.flow.fused
         n, d = self.data.x.shape
         return plain and known and unrollable(n, min(n, d + config.network.bias))
 

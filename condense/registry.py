@@ -24,11 +24,6 @@ REGISTRY: Mapping[str, Mapping[str, str]] = {
         "residual": "condense.networks.residual.Residual",
     },
     "data": {name: f"condense.data.{name}" for name in _DATA},
-    "flow": {
-        "exponential": "condense.flows.exponential.ExponentialFlow",
-        "descent": "condense.flows.descent.DescentFlow",
-        "adam": "condense.flows.adam.AdamFlow",
-    },
     "observable": {
         "relative_change": "condense.observables.relative_change",
         "clusters": "condense.observables.clusters",

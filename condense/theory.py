@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from condense import plane
+from condense.schema import FLOWS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -17,9 +18,6 @@ INITIAL = 0.94
 
 A hundredth is for runs that end a little below their stop.
 """
-
-_FLOWS = ("exponential", "descent")
-"""Gradient flow, and descent that follows it; the steps of Adam do not depend on the size of the gradient."""
 
 
 @dataclass(frozen=True)
@@ -112,7 +110,7 @@ def holding(network: str, activation: str, flow: str, keep: float = 1.0, left: f
     >>> holding("two_layer", "relu", "exponential").name, bool(holding("residual", "", "exponential"))
     ('two-layer ReLU', False)
     """
-    if network != "two_layer" or flow not in _FLOWS or keep < 1:
+    if network != "two_layer" or flow not in FLOWS or not FLOWS[flow].gradient or keep < 1:
         return NONE
     if activation in _HOMOGENEOUS:
         held = _HOMOGENEOUS[activation]

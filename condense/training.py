@@ -234,11 +234,11 @@ def stack(problem: Problem, runs: Sequence[Run]) -> Network:
     network = config.network
     options |= {"activation": network.activation, "bias": network.bias, "keep": network.keep}
     options["stages"] = FusedStage.at if problem.fused else None
-    return TwoLayer.build(runs, problem.data, reduce=_flow(problem).rotation_invariant, **options)
+    return TwoLayer.build(runs, problem.data, reduce=config.flow.rotation_invariant, **options)
 
 
 def _flow(problem: Problem) -> Flow[Any]:
-    return registry.resolve("flow", problem.config.flow.name)(problem.config.flow)  # type: ignore[no-any-return]
+    return registry.located(problem.config.flow.implementation, "flow")(problem.config.flow)  # type: ignore[no-any-return]
 
 
 def _ends(state: State) -> list[Row]:

@@ -25,9 +25,10 @@ OPEN_TO_ANALYSIS = {
     "condense.loading",
     "condense.plane",
     "condense.records",
+    "condense.schema",
     "condense.theory",
 }
-"""What the analysis knows of condense: records and how they are read, the plane and its theory, the cover."""
+"""What the analysis knows of condense: records and how they are read, choices, the plane, its theory, the cover."""
 
 
 def modules() -> dict[str, ast.Module]:

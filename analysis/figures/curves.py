@@ -14,6 +14,7 @@ from analysis.figures.canvas import NothingToDrawError, axes, legend_below
 from analysis.intervals import Interval
 from analysis.plateaus import LONG, SLOPE, plateaus
 from analysis.snapshots import Output
+from condense.schema import FLOWS
 
 __all__ = ["clock", "effective_ratio", "output_curve", "training_curves"]
 
@@ -41,7 +42,7 @@ def output_curve(output: Output, ax: Axes | None = None) -> Axes:
 
 def clock(curves: pd.DataFrame) -> str:
     """Return what these runs are followed by: "step" if all have a fixed rate (descent, adam), else "time"."""
-    fixed = "flow" in curves and curves["flow"].isin(["descent", "adam"]).all()
+    fixed = "flow" in curves and all(flow in FLOWS and FLOWS[flow].clock == "step" for flow in curves["flow"].unique())
     return "step" if fixed else "time"
 
 

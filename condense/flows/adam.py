@@ -20,8 +20,6 @@ class AdamFlow(Flow[schema.Adam]):
     d dimensions. `time` is steps times the rate.
     """
 
-    rotation_invariant = False
-
     def prepare(self, state: State) -> State:
         """Start with zero moments."""
         zeros = tuple(torch.zeros_like(x) for x in state.displacement)

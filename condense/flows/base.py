@@ -96,9 +96,6 @@ class State(Batched):
 class Flow(ABC, Generic[Config]):
     """How parameters move. A flow knows a network by outputs, pullback and kernel alone."""
 
-    rotation_invariant = True
-    """Whether training in the span of the data is exact: false for flows that act on single coordinates."""
-
     needs_kernel = False
 
     def __init__(self, config: Config) -> None:

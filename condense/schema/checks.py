@@ -9,7 +9,18 @@ from typing import Any, NoReturn
 
 from condense import registry
 
-__all__ = ["between", "countable", "finite", "integral", "known", "known_key", "positive", "refuse", "whole"]
+__all__ = [
+    "between",
+    "countable",
+    "finite",
+    "integral",
+    "known",
+    "known_among",
+    "known_key",
+    "positive",
+    "refuse",
+    "whole",
+]
 
 
 def refuse(key: str, value: object, allowed: str) -> NoReturn:
@@ -59,12 +70,17 @@ def countable(key: str, value: int) -> int:
     return value
 
 
-def known(kind: str, name: str, own: str = "", key: str = "") -> None:
+def known(kind: str, name: str, own: str) -> None:
     """Refuse a name that is not in the registry; `own` says how something of the user's own comes in."""
-    names = registry.REGISTRY[kind]
+    known_among(f"{kind}.name", name, registry.REGISTRY[kind], own)
+
+
+def known_among(key: str, name: str, names: Iterable[str], own: str = "") -> None:
+    """Refuse a name that is not one of some."""
+    names = list(names)
     if name not in names:
         guess = registry.nearest(name, names) or "."
-        raise ValueError(f"{key or f'{kind}.name'} = {name!r} is not known{guess} Known: {', '.join(names)}{own}")
+        raise ValueError(f"{key} = {name!r} is not known{guess} Known: {', '.join(names)}{own}")
 
 
 def known_key(prefix: str, name: str, keys: Iterable[str]) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from condense.schema import plain
 from condense.schema.checks import refuse, whole
-from condense.schema.flow import Adam, Descent, Exponential
+from condense.schema.flow import FLOWS, Descent, Exponential
 from condense.schema.init import Named, Plane, SpelledOut
 from condense.schema.measure import Measure
 from condense.schema.network import Data, Network
@@ -24,7 +24,7 @@ KINDS: Mapping[str, tuple[type, ...]] = {
     "init": (Plane, Named, SpelledOut),
     "network": (Network,),
     "data": (Data,),
-    "flow": (Exponential, Descent, Adam),
+    "flow": tuple(FLOWS.values()),
     "measure": (Measure,),
     "snapshots": (Snapshots,),
     "virtual": (Virtual,),
@@ -113,8 +113,8 @@ def _check_virtual(virtual: Virtual, antisymmetric: bool, keep: float, dtype: st
 def _check_dropout(keep: float, flow: Any) -> None:
     """Refuse dropout under a flow that cannot do with a gradient that is noisy."""
     remedy = "with dropout take flow=adam, or flow=descent flow.rule=fixed flow.rate=0.1"
-    if isinstance(flow, Exponential):
-        refuse("network.keep", keep, f"1 under flow=exponential, which needs the exact gradient; {remedy}")
+    if flow.exact_gradient:
+        refuse("network.keep", keep, f"1 under flow={flow.name}, which needs the exact gradient; {remedy}")
     if isinstance(flow, Descent) and flow.rule == "halving":
         refuse("network.keep", keep, f"1 under flow.rule=halving, which judges a step by the loss; {remedy}")
 

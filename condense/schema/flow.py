@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import ClassVar
 
@@ -10,17 +11,45 @@ from condense.schema.checks import between, positive, refuse
 from condense.schema.idle import Idle, refuse_idle
 from condense.schema.plain import settle
 
-__all__ = ["Adam", "Descent", "Exponential", "Flow"]
+__all__ = ["FLOWS", "Adam", "Descent", "Exponential", "Flow"]
 
 
 @dataclass
 class Flow:
-    """What all flows have: the mean square residual to stop at (no 1/2), or its share of the mean square target."""
+    """What all flows have: the mean square residual to stop at (no 1/2), or its share of the mean square target.
+
+    What else has to be known of a flow stands here too, so that a new one is a class here, one in condense/flows, and
+    a file in conf/flow.
+
+    Attributes:
+        implementation: The dotted path of the `condense.flows.base.Flow` that it configures.
+        exact_gradient: Whether it needs the gradient without noise, so that dropout is not for it.
+        fused: Whether it can step by compiled kernels (`condense.unrolled`).
+        rotation_invariant: Whether training in the span of the data is exact: false for flows that act on single
+            coordinates.
+        gradient: Whether it follows gradient flow, to which the theory of the plane applies.
+        clock: What runs are followed by: their "time", or the "step" where all have one fixed rate.
+        step_cost: The time of a step, in steps that make a kernel.
+        memory: At the peak of a step, in sizes of all parameters.
+    """
+
+    implementation: ClassVar[str]
+    exact_gradient: ClassVar[bool] = False
+    fused: ClassVar[bool] = False
+    rotation_invariant: ClassVar[bool] = True
+    gradient: ClassVar[bool] = False
+    clock: ClassVar[str] = "step"
+    step_cost: ClassVar[float] = 0.25
+    memory: ClassVar[float]
 
     stop: float = 1e-6
     relative: bool = False
     max_steps: int = 10_000
     name: str = ""
+
+    def expected_steps(self, fused: bool) -> float:
+        """Return about how many steps a run takes, by compiled kernels or not."""
+        raise NotImplementedError
 
     idle: ClassVar[tuple[Idle, ...]] = (Idle(("relative",), lambda own: own.stop == 0, "with flow.stop = 0"),)
 
@@ -40,6 +69,14 @@ class Flow:
 class Exponential(Flow):
     """flow=exponential: gradient flow by adaptive steps of relative error rtol, to time `horizon` at most."""
 
+    implementation: ClassVar = "condense.flows.exponential.ExponentialFlow"
+    exact_gradient: ClassVar = True
+    fused: ClassVar = True
+    gradient: ClassVar = True
+    clock: ClassVar = "time"
+    step_cost: ClassVar = 1.0
+    memory: ClassVar = 6.5
+
     name: str = "exponential"
     rtol: float = 0.02
     horizon: float = math.inf
@@ -49,10 +86,18 @@ class Exponential(Flow):
         between("flow.rtol", self.rtol, 0, 0.5)
         positive("flow.horizon", self.horizon)
 
+    def expected_steps(self, fused: bool) -> float:
+        """Return the steps of the tolerance; those of compiled kernels follow neurons through their kinks."""
+        return float(26 * (0.02 / self.rtol) ** 0.55 if fused else 40 * (0.03 / self.rtol) ** 0.6)
+
 
 @dataclass
 class Descent(Flow):
     """flow=descent: full-batch gradient descent on the raw parameters; see condense.flows.descent."""
+
+    implementation: ClassVar = "condense.flows.descent.DescentFlow"
+    gradient: ClassVar = True
+    memory: ClassVar = 5.5
 
     name: str = "descent"
     rate: float | None = None
@@ -83,10 +128,18 @@ class Descent(Flow):
         if not 1 <= self.growth < 2:
             refuse("flow.growth", self.growth, "a factor from 1 to below 2")
 
+    def expected_steps(self, fused: bool) -> float:
+        """Return the steps of a run under the default options: they follow from the loss more than from the config."""
+        return 300.0
+
 
 @dataclass
 class Adam(Flow):
     """flow=adam: full-batch Adam on the raw parameters."""
+
+    implementation: ClassVar = "condense.flows.adam.AdamFlow"
+    rotation_invariant: ClassVar = False
+    memory: ClassVar = 14.0
 
     name: str = "adam"
     rate: float = 1e-3
@@ -104,6 +157,14 @@ class Adam(Flow):
         for key in ("beta1", "beta2"):
             if not 0 <= getattr(self, key) < 1:
                 refuse(f"flow.{key}", getattr(self, key), "a number from 0 to below 1")
+
+    def expected_steps(self, fused: bool) -> float:
+        """Return the steps of a run under the default options: they follow from the loss more than from the config."""
+        return 100.0
+
+
+FLOWS: Mapping[str, type[Flow]] = {kind.name: kind for kind in (Exponential, Descent, Adam)}
+"""Every flow by its name."""
 
 
 def _loss(loss: str) -> None:
