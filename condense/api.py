@@ -23,7 +23,7 @@ from condense.pack import Pack
 from condense.plane import NAMED
 from condense.problem import Problem
 from condense.schema.checks import known_among, refuse
-from condense.training import Row, Trainer
+from condense.training import Row, Trainer, rehearse
 from durable import files
 from durable.folders import refuse_unusable
 
@@ -116,6 +116,8 @@ def simulate(
     places = [_init_config(place, antisymmetric) for place in _places(gamma, gamma_prime, init)]
     hashed = None if user is None else own.object_hash(user)
     problems = [Problem.of(schema.Config(init=place, **config), dataset, user, hashed) for place in places]  # type: ignore[arg-type]
+    for problem in problems:
+        rehearse(problem)
     if folder is None:
         if snapshots and snapshots.weights:
             raise ValueError("snapshots keep weights: give a folder for them, or snapshots.weights=False")

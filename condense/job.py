@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from condense import estimate, identity, objective, own, records, schema
+from condense import estimate, identity, objective, own, records, registry, schema
 from condense.problem import Problem
 from condense.records import FILE
 from front_door.startup import importing
@@ -31,6 +31,11 @@ class Job:
     def __init__(self, config: Mapping[str, Any] | schema.Config) -> None:
         self.config = config if isinstance(config, schema.Config) else schema.Config.of(config)
         self.problem = Problem.of(self.config)
+        if set(self.config.measure.observables) - registry.REGISTRY["observable"].keys():
+            with importing():
+                from condense.training import rehearse
+
+            rehearse(self.problem)
         objective.check(self.problem)
 
     @property

@@ -22,16 +22,16 @@ from condense import checkpoint, estimate, registry
 from condense.batches import Batch, Member
 from condense.checkpoint import Arrays, Checkpoint, CheckpointError
 from condense.flows.base import STATUS_CODES, Flow, State
+from condense.measured import measured
 from condense.networks import Functional, Network, TwoLayer
 from condense.networks.errors import out_of_memory
 from condense.networks.fused import FusedStage
 from condense.problem import Problem
 from condense.records import CURVE
 from condense.run import Run
-from condense.schema import Measure
 from condense.snapshots import Moments, Snapshot
 
-__all__ = ["Failure", "Progress", "Row", "Trainer", "stack"]
+__all__ = ["Failure", "Progress", "Row", "Trainer", "rehearse", "stack"]
 
 T = TypeVar("T")
 
@@ -181,7 +181,7 @@ class _Training:
         return self._note(state, self._measure(state), final=False)
 
     def _measure(self, state: State) -> list[Row]:
-        return self._timed(state.run, partial(_measured, state, self.batch.problem.config.measure))
+        return self._timed(state.run, partial(measured, state, self.batch.problem.config.measure))
 
     def _note(self, state: State, measured: list[Row], final: bool) -> list[tuple[Member, Snapshot]]:
         """Return the snapshots of runs at a moment, and add what was measured to their curves."""
@@ -255,17 +255,24 @@ def _ends(state: State) -> list[Row]:
     return [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
 
 
-@torch.no_grad()
-def _measured(state: State, measure: Measure) -> list[Row]:
-    """Return the columns of the observables, a row a run."""
-    columns: dict[str, list[Any]] = {}
-    for name in measure.observables:
-        columns |= registry.resolve("observable", name, "measure.observables")(state, measure)
-    plain = {
-        name: [value.item() if isinstance(value, np.generic) else value for value in columns[name]] for name in columns
-    }
-    rows = [dict(zip(plain, values, strict=True)) for values in zip(*plain.values(), strict=True)]
-    return rows or [{} for _ in range(len(state.run))]
+def rehearse(problem: Problem) -> None:
+    """Measure a run at its start by the observables of the user's own, once for all jobs of a grid.
+
+    Raises:
+        ObservableError: one of them fails; nothing was started.
+    """
+    names = [name for name in problem.config.measure.observables if name not in registry.REGISTRY["observable"]]
+    rehearsed = (problem.group, *names)
+    if not names or rehearsed in _rehearsed:
+        return
+    run = min(problem.runs.values(), key=lambda run: run.neurons)
+    network = stack(problem, [run])
+    targets = torch.as_tensor(problem.data.y, dtype=network.kappa.dtype, device=network.kappa.device)
+    measured(_flow(problem).start(network, targets), replace(problem.config.measure, observables=names))
+    _rehearsed.add(rehearsed)
+
+
+_rehearsed: set[tuple[object, ...]] = set()
 
 
 def _explained(failure: Failure, member: Member) -> Failure:

@@ -21,6 +21,7 @@ def blocks(language):
 def mine(tmp_path):
     """A user's folder with the network of the README in it."""
     (tmp_path / "mynet.py").write_text(blocks("python")[0])
+    (tmp_path / "myobs.py").write_text(blocks("python")[2])
     return tmp_path
 
 
@@ -32,11 +33,17 @@ def shell(folder, script):
 
 
 def test_a_network_and_a_data_set_in_ten_lines_each(mine):
-    [script] = blocks("sh")
+    script = blocks("sh")[0]
     done = shell(mine, script)
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("converged") == 9
     assert all(len([line for line in block.splitlines() if line]) <= 10 for block in (blocks("python")[0], script))
+
+
+def test_a_number_of_ones_own_is_logged_and_drawn(mine):
+    done = shell(mine, blocks("sh")[1])
+    assert done.returncode == 0, done.stderr
+    assert (mine / "multirun" / "sharp" / "analysis" / "sharpness_over_gamma,width.png").exists()
 
 
 def test_the_python_example(mine):

@@ -110,7 +110,7 @@ def test_an_observable_of_the_users_counts_too(package):
     (package / "ownpkg" / "look.py").write_text("def norm(*arguments):\n    return {}\n")
     watched = partial(schema.Config, measure=schema.Measure(observables=["ownpkg.look.norm"]), **SMALL)
     before = Job(watched())
-    edited(package, "ownpkg/look.py", "def norm(*arguments):\n    return {'norm': 1.0}\n")
+    edited(package, "ownpkg/look.py", "def norm(*arguments):\n    return {'norm': [1.0]}\n")
     assert set(Job(watched()).wanted).isdisjoint(before.wanted)
 
 

@@ -283,7 +283,7 @@ def test_numbers_of_numpy_survive_a_checkpoint():
 @pytest.mark.parametrize("call", [3, 4, 5, 9])
 def test_a_look_that_raises_once_loses_no_moment(call, monkeypatch):
     straight = [row for progress in Trainer(next(batches(wanted(problem())))) for _, row in progress.ended]
-    measured, calls = training._measured, []
+    measured, calls = training.measured, []
 
     def raises(state, measure):
         calls.append(len(state.run))
@@ -291,7 +291,7 @@ def test_a_look_that_raises_once_loses_no_moment(call, monkeypatch):
             raise RuntimeError("once")
         return measured(state, measure)
 
-    monkeypatch.setattr(training, "_measured", raises)
+    monkeypatch.setattr(training, "measured", raises)
     taken, ended = [], {}
     for progress in Trainer(next(batches(wanted(problem())))):
         taken += [(run.key, snapshot.step) for run, snapshot in progress.snapshots]

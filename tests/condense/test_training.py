@@ -89,7 +89,7 @@ def test_runs_go_on_from_where_they_were(batch, bad_seed, monkeypatch):
 
 
 def test_runs_that_have_ended_are_kept_when_what_is_measured_of_others_raises(batch, monkeypatch):
-    columns = module._measured
+    columns = module.measured
     calls = []
 
     def raises(state, measure):
@@ -98,7 +98,7 @@ def test_runs_that_have_ended_are_kept_when_what_is_measured_of_others_raises(ba
             raise RuntimeError("once")
         return columns(state, measure)
 
-    monkeypatch.setattr(module, "_measured", raises)
+    monkeypatch.setattr(module, "measured", raises)
     rows, failures = rows_and_failures(batch())
     assert not failures
     assert sorted(rows) == list(range(8))
