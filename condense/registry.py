@@ -10,9 +10,19 @@ import traceback
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-__all__ = ["REGISTRY", "check", "located", "nearest", "resolve", "said"]
+__all__ = ["DATA", "REGISTRY", "check", "located", "nearest", "resolve", "said"]
 
-_DATA = ("parabola", "two_ramps", "four_ramps", "sines_1d", "sines_3d", "sines_5d", "digits", "mnist")
+DATA: Mapping[str, tuple[str, ...]] = {
+    "parabola": (),
+    "two_ramps": (),
+    "four_ramps": ("samples",),
+    "sines_1d": ("samples",),
+    "sines_3d": ("samples", "seed"),
+    "sines_5d": ("samples", "seed"),
+    "digits": ("samples", "seed"),
+    "mnist": ("samples", "seed"),
+}
+"""The data sets of `condense.data.known`, with the settings that each takes."""
 
 REGISTRY: Mapping[str, Mapping[str, str]] = {
     "activation": {
@@ -23,7 +33,7 @@ REGISTRY: Mapping[str, Mapping[str, str]] = {
         "two_layer": "condense.networks.two_layer.TwoLayer",
         "residual": "condense.networks.residual.Residual",
     },
-    "data": {name: f"condense.data.{name}" for name in _DATA},
+    "data": {name: f"condense.data.known.{name}" for name in DATA},
     "observable": {
         "relative_change": "condense.observables.relative_change",
         "clusters": "condense.observables.clusters",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import inspect
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -93,8 +92,7 @@ def load(config: schema.Data) -> Dataset:
 def _known(name: str, samples: int | None, seed: int) -> Dataset:
     draw = registry.resolve("data", name, "data.name")
     options = {"seed": seed} if samples is None else {"samples": samples, "seed": seed}
-    known = inspect.signature(draw).parameters
-    return draw(**{key: value for key, value in options.items() if key in known})  # type: ignore[no-any-return]
+    return draw(**{key: options[key] for key in registry.DATA[name] if key in options})  # type: ignore[no-any-return]
 
 
 @functools.lru_cache(maxsize=4)

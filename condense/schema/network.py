@@ -12,12 +12,6 @@ from condense.schema.plain import settle
 
 __all__ = ["Data", "Network"]
 
-WHOLE = ("parabola", "two_ramps")
-"""Data sets of so many points and no others."""
-
-DRAWN = ("sines_3d", "sines_5d", "digits", "mnist")
-"""Data sets that depend on a seed."""
-
 MOST = 10**6
 """Data points whose pairs could be held in any memory."""
 
@@ -89,10 +83,14 @@ class Data:
         ),
         Idle(
             ("samples",),
-            lambda own: own.name in WHOLE,
+            lambda own: "samples" not in registry.DATA[own.name],
             "with data.name = {0.name!r}, all of whose points are used",
         ),
-        Idle(("seed",), lambda own: own.name not in DRAWN, "with data.name = {0.name!r}, whose points are not drawn"),
+        Idle(
+            ("seed",),
+            lambda own: "seed" not in registry.DATA[own.name],
+            "with data.name = {0.name!r}, whose points are not drawn",
+        ),
     )
 
     def __post_init__(self) -> None:

@@ -10,7 +10,6 @@ import yaml
 from omegaconf import OmegaConf
 
 from condense import registry, schema, simulate
-from condense.schema.network import DRAWN, WHOLE
 
 
 @pytest.mark.parametrize(
@@ -144,9 +143,7 @@ def test_an_observable_of_your_own_sees_all_settings():
 
 def test_the_data_sets_that_take_a_seed_or_a_number_of_samples_are_those_of_the_rules():
     for name in registry.REGISTRY["data"]:
-        options = inspect.signature(registry.resolve("data", name)).parameters
-        assert ("seed" in options) == (name in DRAWN)
-        assert ("samples" in options) == (name not in WHOLE)
+        assert tuple(inspect.signature(registry.resolve("data", name)).parameters) == registry.DATA[name]
 
 
 def test_every_known_name_can_be_resolved():
