@@ -24,7 +24,7 @@ class Groups:
         directions: Unit vectors, shape (d, directions).
         shares: The share of the amplitude on each.
         capped: There are more: the count stopped at its cap.
-        exact: Every neuron was tried as a centre, see `condense.clusters.Cover`.
+        exact: Every neuron was tried as a centre, see `condense.measure.clusters.Cover`.
     """
 
     member: NDArray[np.int64]
@@ -46,11 +46,11 @@ class Groups:
 def groups(
     w: Values, amplitudes: Values, *, lines: bool = True, threshold: float = 0.95, fraction: float = 0.99
 ) -> Groups:
-    """Return the directions or lines of neurons of shape (m, d) by the rule of `condense.clusters.covers`.
+    """Return the directions or lines of neurons of shape (m, d) by the rule of `condense.measure.clusters.covers`.
 
     A neuron belongs to the first centre taken with a cosine above the threshold to it.
     """
-    from condense.clusters import cover  # compiles loops: a third of a second that other figures do without
+    from condense.measure.clusters import cover  # compiles loops: a third of a second that other figures do without
 
     lengths = np.linalg.norm(w, axis=1, keepdims=True)
     units = np.divide(w, lengths, out=np.zeros_like(w), where=lengths > 0)

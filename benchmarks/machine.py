@@ -12,7 +12,7 @@ from typing import Any
 import psutil
 
 from benchmarks.measure import cores
-from condense.provenance import provenance
+from condense.runs.provenance import provenance
 
 __all__ = ["facts"]
 

@@ -15,15 +15,17 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from condense import data as data_sets
-from condense import identity, own, records, schema
-from condense.batches import Member, batches
+from condense import records, schema
+from condense.code import own
 from condense.data import Dataset
 from condense.networks import UserNetwork
-from condense.pack import Pack
 from condense.plane import NAMED
-from condense.problem import Problem
+from condense.runs import identity
+from condense.runs.batches import Member, batches
+from condense.runs.pack import Pack
+from condense.runs.problem import Problem
+from condense.runs.training import Row, Trainer, rehearse
 from condense.schema.checks import known_among, refuse
-from condense.training import Row, Trainer, rehearse
 from durable import files
 from durable.folders import refuse_unusable
 

@@ -6,9 +6,11 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from condense import estimate, identity, objective, own, records, registry, schema
-from condense.problem import Problem
+from condense import records, registry, schema
+from condense.code import own
 from condense.records import FILE
+from condense.runs import estimate, identity, objective
+from condense.runs.problem import Problem
 from front_door.startup import importing
 
 if TYPE_CHECKING:
@@ -33,7 +35,7 @@ class Job:
         self.problem = Problem.of(self.config)
         if set(self.config.measure.observables) - registry.REGISTRY["observable"].keys():
             with importing():
-                from condense.training import rehearse
+                from condense.runs.training import rehearse
 
             rehearse(self.problem)
         objective.check(self.problem)
@@ -73,12 +75,12 @@ class Job:
 
     @property
     def cost(self) -> float:
-        """About how many seconds its runs take on one core, one after another: see `condense.estimate`."""
+        """About how many seconds its runs take on one core, one after another: see `condense.runs.estimate`."""
         return sum(estimate.seconds(self.problem, run.neurons) for run in self.problem.runs.values())
 
     @property
     def memory_gb(self) -> float:
-        """About how much memory its largest run takes at its peak, the program included: see `condense.estimate`."""
+        """About how much memory its largest run takes at its peak, the program included (`condense.runs.estimate`)."""
         return max(estimate.memory_gb(self.problem, run.neurons) for run in self.problem.runs.values())
 
     @staticmethod
@@ -121,7 +123,7 @@ class Job:
             OSError: a record cannot be written, the disk being full say.
         """
         with importing():  # torch, which takes seconds: status tools read jobs too
-            from condense.pack import Pack
+            from condense.runs.pack import Pack
 
         pack = Pack(
             [job.problem for job in jobs],
@@ -143,7 +145,7 @@ class Job:
             RunFailedError: a run raised; see `run_together`.
         """
         with importing():
-            from condense.pack import ERROR_FILE, Pack
+            from condense.runs.pack import ERROR_FILE, Pack
 
         failures = Pack([self.problem], [folder]).compute()
         for failure in failures.values():

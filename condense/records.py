@@ -87,7 +87,7 @@ COLUMNS: Mapping[str, str] = {
     "two_direction_share": "float64",
     "two_direction_share_initial": "float64",
     "mean_abs_cosine": "float64",
-    "effective_width": "Int64",  # neurons left when those that condensed are merged, see condense.reduction
+    "effective_width": "Int64",  # neurons left when those that condensed are merged, see condense.measure.reduction
     "reduction_error": "float64",  # the relative change of the output on the data by that
     "mse_initial": "float64",  # (1/n) sum e^2, no 1/2
     "mse_final": "float64",

@@ -26,7 +26,7 @@ DATA: Mapping[str, tuple[str, ...]] = {
 
 REGISTRY: Mapping[str, Mapping[str, str]] = {
     "activation": {
-        name: f"condense.activations.{name}"
+        name: f"condense.networks.activations.{name}"
         for name in ("relu", "leaky_relu", "tanh", "x_tanh", "x2_tanh", "sigmoid", "softplus", "gelu")
     },
     "network": {
@@ -35,11 +35,11 @@ REGISTRY: Mapping[str, Mapping[str, str]] = {
     },
     "data": {name: f"condense.data.known.{name}" for name in DATA},
     "observable": {
-        "relative_change": "condense.observables.relative_change",
-        "clusters": "condense.observables.clusters",
-        "unweighted": "condense.observables.unweighted",
-        "reduction": "condense.observables.reduction",
-        "alignment": "condense.observables.alignment",
+        "relative_change": "condense.measure.observables.relative_change",
+        "clusters": "condense.measure.observables.clusters",
+        "unweighted": "condense.measure.observables.unweighted",
+        "reduction": "condense.measure.observables.reduction",
+        "alignment": "condense.measure.observables.alignment",
     },
 }
 

@@ -18,7 +18,7 @@ class Run:
         neurons: Those of one copy.
         seed: That of its draw.
         stands_for: The width m of which the neurons are a sample, a *virtual* width; None: they are as many as m.
-        key: The hash of all that makes it that run (`condense.identity`); "" where no record is kept.
+        key: The hash of all that makes it that run (`condense.runs.identity`); "" where no record is kept.
     """
 
     scales: Scales

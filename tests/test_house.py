@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from condense.code.sources import digest, house
+
 ROOT = Path(__file__).resolve().parent.parent
 
 FLOORS = {
@@ -20,8 +22,14 @@ FLOORS = {
 }
 """Each package with those that it may import from."""
 
+ROOMS = ("schema", "code", "data", "networks", "flows", "measure", "runs")
+"""The rooms of condense from the bottom up, each knowing those before it alone: config, the user's code, data, networks,
+flows, what is measured, runs. Below them are the nouns (`NOUNS`), above them the doors: job, api, cli."""
+
+NOUNS = {"condense.registry", "condense.plane", "condense.records", "condense.run"}
+
 OPEN_TO_ANALYSIS = {
-    "condense.clusters",
+    "condense.measure.clusters",
     "condense.loading",
     "condense.plane",
     "condense.records",
@@ -74,6 +82,27 @@ def test_a_package_knows_those_below_it_alone(package):
     for name, others in GRAPH.items():
         if name.partition(".")[0] == package:
             assert {other.partition(".")[0] for other in others} <= allowed, name
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_a_room_of_condense_knows_those_before_it_and_the_nouns(room):
+    before = {f"condense.{name}" for name in ROOMS[: ROOMS.index(room) + 1]}
+    for name, others in GRAPH.items():
+        if name.startswith(f"condense.{room}"):
+            ours = {other for other in others if other.startswith("condense.")}
+            assert not [other for other in ours - NOUNS if ".".join(other.split(".")[:2]) not in before], name
+
+
+def test_every_room_is_on_its_floor():
+    rooms = {path.parent.name for path in (ROOT / "condense").glob("*/__init__.py")}
+    assert rooms == {*ROOMS}
+    assert not {other for name in NOUNS for other in GRAPH[name]} - NOUNS - {"durable.files"}
+
+
+def test_the_hash_of_our_code_is_that_of_all_of_it():
+    package = ROOT / "condense"
+    files = {str(file.relative_to(package)): digest(file.read_bytes()) for file in sorted(package.rglob("*.py"))}
+    assert house() == digest(repr(files).encode())
 
 
 def test_the_analysis_knows_of_condense_what_is_open_to_it():

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 import torch
 from torch import Tensor
 
-from condense.batched import Batched, where
 from condense.networks.base import Network, Stage, Theta
+from condense.networks.batched import Batched, where
 
 if TYPE_CHECKING:
     from condense import schema

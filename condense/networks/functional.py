@@ -13,10 +13,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from condense.batched import Batched, shared
-from condense.blocks import check_block
 from condense.data import Dataset
 from condense.networks.base import Gauge, LinearStage, Stage, Theta, column, norms, torch_stream
+from condense.networks.batched import Batched, shared
+from condense.networks.blocks import check_block
 from condense.networks.errors import name, raised
 from condense.plane import Scales
 from condense.run import Run

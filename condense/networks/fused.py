@@ -13,10 +13,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from condense.batched import Batched, shared
 from condense.networks.base import Gauge, Theta
+from condense.networks.batched import Batched, shared
 from condense.networks.two_layer import TwoLayer
-from condense.unrolled import CHUNK, Kernels, kernels
+from condense.networks.unrolled import CHUNK, Kernels, kernels
 
 __all__ = ["FusedStage"]
 

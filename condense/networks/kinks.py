@@ -10,7 +10,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from condense.unrolled import EXACT, OVERSHOOT, PIECES
+from condense.networks.unrolled import EXACT, OVERSHOOT, PIECES
 
 __all__ = ["crossing", "follow"]
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from condense import activations
+from condense.networks import activations
 
 __all__ = ["Residual"]
 
@@ -25,7 +25,7 @@ class Residual:
     draws every block with standard deviation .01. The default layers are those of Zhou et al., arXiv 2105.11686.
 
     Args:
-        activations: s_1 to s_L, known names or dotted paths as in `condense.activations.get`.
+        activations: s_1 to s_L, known names or dotted paths as in `condense.networks.activations.get`.
         inputs: the dimension of the data.
 
     Raises:

@@ -13,14 +13,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from condense import activations
-from condense.batched import Batched, shared
 from condense.data import Dataset
-from condense.networks import kinks
+from condense.networks import activations, kinks
 from condense.networks.base import Gauge, LinearStage, OfNeurons, Stage, Theta, column, minus, norms, numpy_stream
+from condense.networks.batched import Batched, shared
+from condense.networks.span import span_basis, with_bias
+from condense.networks.unrolled import LEAKS, POINTS
 from condense.run import Run
-from condense.span import span_basis, with_bias
-from condense.unrolled import LEAKS, POINTS
 
 __all__ = ["TwoLayer", "TwoLayerStage"]
 

@@ -24,7 +24,7 @@ class Flow:
     Attributes:
         implementation: The dotted path of the `condense.flows.base.Flow` that it configures.
         exact_gradient: Whether it needs the gradient without noise, so that dropout is not for it.
-        fused: Whether it can step by compiled kernels (`condense.unrolled`).
+        fused: Whether it can step by compiled kernels (`condense.networks.unrolled`).
         rotation_invariant: Whether training in the span of the data is exact: false for flows that act on single
             coordinates.
         gradient: Whether it follows gradient flow, to which the theory of the plane applies.

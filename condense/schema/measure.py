@@ -29,9 +29,10 @@ def tried(neurons: int, centres: int) -> int:
 
 @dataclass
 class Measure:
-    """What is measured: observables, the rule that counts clusters (condense.clusters), the level of intervals.
+    """What is measured: observables, the rule that counts clusters (condense.measure.clusters), the level of intervals.
 
-    `reduction` is the largest relative change of the output on the data by merging neurons (condense.reduction).
+    `reduction` is the largest relative change of the output on the data by merging neurons
+    (condense.measure.reduction).
     """
 
     observables: list[str] = field(default_factory=lambda: ["relative_change", "clusters"])

@@ -11,9 +11,9 @@ import torch
 
 import condense
 from condense import records, schema
-from condense.clusters import cover
 from condense.data import Dataset, parabola
 from condense.flows.exponential import ExponentialFlow
+from condense.measure.clusters import cover
 from condense.networks import TwoLayer
 from condense.plane import NAMED, PlanePoint, Scales
 from condense.run import Run

@@ -6,10 +6,11 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from condense import activations, data, registry, schema
-from condense.attainable import VANISHING, floor
+from condense import data, registry, schema
 from condense.data import Dataset
-from condense.problem import Problem
+from condense.networks import activations
+from condense.runs.attainable import VANISHING, floor
+from condense.runs.problem import Problem
 
 
 def test_the_floor_is_the_variance_within_equal_inputs():

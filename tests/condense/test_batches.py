@@ -1,9 +1,10 @@
 import pytest
 
-from condense import batches as module
-from condense import estimate, schema
-from condense.batches import Member, batches
-from condense.problem import Problem
+from condense import schema
+from condense.runs import batches as module
+from condense.runs import estimate
+from condense.runs.batches import Member, batches
+from condense.runs.problem import Problem
 
 
 def wanted(job=0, **changes):

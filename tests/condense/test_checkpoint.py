@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 import torch
 
-from condense import checkpoint, pack, records, schema
-from condense.checkpoint import Checkpoint, CheckpointError
+from condense import records, schema
 from condense.job import Job
+from condense.runs import checkpoint, pack
+from condense.runs.checkpoint import Checkpoint, CheckpointError
 from durable.files import _unfinished
 
 NET = """

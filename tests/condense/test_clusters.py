@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from condense.clusters import cover, covers, mean_abs_cosine
+from condense.measure.clusters import cover, covers, mean_abs_cosine
 
 
 def unit(vectors):

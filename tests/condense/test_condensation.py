@@ -5,7 +5,7 @@ import pytest
 
 import condense
 from condense import records, schema
-from condense.clusters import cover
+from condense.measure.clusters import cover
 
 INITIAL = schema.Exponential(stop=0.99, relative=True)
 WATCHED = schema.Measure(observables=["relative_change", "clusters", "unweighted", "alignment"])

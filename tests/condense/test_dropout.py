@@ -5,14 +5,14 @@ import pytest
 import torch
 
 from condense import schema, simulate
-from condense.batches import Batch, Member
 from condense.data import parabola
 from condense.flows.adam import AdamFlow
 from condense.flows.descent import DescentFlow
 from condense.job import Job
 from condense.networks import Functional, TwoLayer, two_layer
-from condense.problem import Problem
-from condense.training import Trainer
+from condense.runs.batches import Batch, Member
+from condense.runs.problem import Problem
+from condense.runs.training import Trainer
 
 KEEP, STEPS = 0.8, 25
 

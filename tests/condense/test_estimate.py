@@ -5,16 +5,17 @@ import sys
 
 import pytest
 
-from condense import estimate, schema
+from condense import schema
 from condense.job import Job
-from condense.problem import Problem
+from condense.runs import estimate
+from condense.runs.problem import Problem
 
 PEAK = """if True:
     import json, sys
-    from condense.batches import Batch, Member
-    from condense.problem import Problem
+    from condense.runs.batches import Batch, Member
+    from condense.runs.problem import Problem
     from condense.schema import Config
-    from condense.training import Trainer
+    from condense.runs.training import Trainer
     problem = Problem.of(Config.of(json.loads(sys.argv[1])))
     runs = [Member(problem, run) for run in problem.runs.values()]
     assert not any(progress.failed for progress in Trainer(Batch(tuple(runs))))

@@ -7,7 +7,7 @@ import pytest
 
 from condense import schema
 from condense.data import Dataset
-from condense.problem import Problem
+from condense.runs.problem import Problem
 
 SHORT = {"widths": [20], "seeds": [3]}
 XY = Dataset(np.array([[0.0], [1.0], [3.0]]), np.array([1.0, -1.0, 0.5]), "mine")

@@ -163,6 +163,6 @@ def test_the_host_and_the_attempt_are_noted(tmp_path):
     [row] = job().run(tmp_path).to_dict("records")
     assert (row["host"], row["attempt"]) == (socket.gethostname(), 1)
     environment = {**os.environ, "SLURMD_NODENAME": "node7"}
-    code = "from condense.provenance import provenance; print(provenance()['host'])"
+    code = "from condense.runs.provenance import provenance; print(provenance()['host'])"
     told = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
     assert told.stdout.strip() == "node7"

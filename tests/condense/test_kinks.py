@@ -6,7 +6,7 @@ import torch
 
 from condense import schema, simulate
 from condense.networks.kinks import crossing, follow
-from condense.unrolled import PIECES
+from condense.networks.unrolled import PIECES
 
 ONE = torch.ones(1, 1, dtype=torch.float64)
 

@@ -5,13 +5,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from condense import registry
-from condense.batched import select, where
 from condense.data import Dataset, digits, parabola
 from condense.networks import Functional, TwoLayer
 from condense.networks import two_layer as two_layer_module
+from condense.networks.batched import select, where
+from condense.networks.span import span_basis
 from condense.plane import PlanePoint, Scales
 from condense.run import Run
-from condense.span import span_basis
 
 ACTIVATIONS = list(registry.REGISTRY["activation"])
 

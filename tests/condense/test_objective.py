@@ -5,9 +5,10 @@ import pandas as pd
 import pytest
 
 import condense
-from condense import objective, schema
+from condense import schema
 from condense.job import Job
 from condense.records import MEASURED
+from condense.runs import objective
 
 ALL = ["relative_change", "clusters", "unweighted", "alignment", "reduction"]
 

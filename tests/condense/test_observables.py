@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from condense import data, observables, schema
-from condense.clusters import cover
+from condense import data, schema
 from condense.flows.exponential import ExponentialFlow
+from condense.measure import observables
+from condense.measure.clusters import cover
 from condense.networks import TwoLayer
 from condense.plane import Scales
 from condense.run import Run

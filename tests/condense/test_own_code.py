@@ -13,10 +13,11 @@ import pytest
 import torch
 
 import condense
-from condense import own, schema
-from condense.content import Content, UnidentifiedError
+from condense import schema
+from condense.code import own
+from condense.code.content import Content, UnidentifiedError
+from condense.code.sources import ChangedSinceImportError
 from condense.job import Job
-from condense.sources import ChangedSinceImportError
 from sweeps.manifest import Manifest, OtherSweepError
 
 NET = """

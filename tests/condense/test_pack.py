@@ -11,9 +11,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from condense import ledger, pack, records, schema, training
+from condense import records, schema
 from condense.flows.exponential import ExponentialFlow
 from condense.job import Job, RunFailedError
+from condense.runs import ledger, pack, training
 from durable import files
 
 NET = """
@@ -197,7 +198,7 @@ def test_runs_share_the_memory_they_are_given(tmp_path, monkeypatch):
     monkeypatch.setattr(training, "stack", lambda problem, runs: sizes.append(len(runs)) or stack(problem, runs))
     flow = schema.Exponential(max_steps=1)
     places = jobs(0.8, 1.0, widths=[20_000], flow=flow, measure=schema.Measure(observables=["relative_change"]))
-    from condense import estimate
+    from condense.runs import estimate
 
     run_together(places, tmp_path, memory_gb=estimate.memory_gb(places[0].problem, 20_000, 3) + 1e-6)
     assert sizes == [2, 2]
@@ -206,7 +207,8 @@ def test_runs_share_the_memory_they_are_given(tmp_path, monkeypatch):
 PEAK = """if True:
     import sys
     from pathlib import Path
-    from condense import batches, schema
+    from condense import schema
+    from condense.runs import batches
     from condense.job import Job
     batches.FUSED_BATCH = 2**40
     measure = schema.Measure(observables=["relative_change"])

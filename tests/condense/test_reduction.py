@@ -4,8 +4,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import condense
-from condense import reduction, schema
-from condense.reduction import NoOutputError, merge, reduced
+from condense import schema
+from condense.measure import reduction
+from condense.measure.reduction import NoOutputError, merge, reduced
 
 ACTIVATIONS = {
     "relu": (lambda z: np.maximum(z, 0), True, 0),

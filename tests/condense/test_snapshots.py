@@ -8,12 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import condense
-from condense import pack, records, schema, training
-from condense.batches import Member, batches
-from condense.blocks import TAKEN
-from condense.pack import Pack
-from condense.problem import Problem
-from condense.training import Trainer
+from condense import records, schema
+from condense.networks.blocks import TAKEN
+from condense.runs import pack, training
+from condense.runs.batches import Member, batches
+from condense.runs.pack import Pack
+from condense.runs.problem import Problem
+from condense.runs.training import Trainer
 
 MEASURE = schema.Measure(observables=["relative_change", "clusters", "unweighted", "alignment"])
 LOOKS = schema.Snapshots(steps=[3, 12], losses=[0.5, 1e-3], per_decade=1)
@@ -232,8 +233,8 @@ def test_alignment_to_the_direction_in_which_small_weights_grow():
         init=small, widths=[400], seeds=[0], activation="tanh", data=(x, y), flow=flow, snapshots=looks, measure=MEASURE
     )
     curve = records.curves(runs)
+    from condense.networks.span import span_basis
     from condense.networks.two_layer import _draw
-    from condense.span import span_basis
 
     basis = span_basis(np.column_stack([x, np.ones(12)]))
     w, a, _ = _draw(0, 400, basis, True)

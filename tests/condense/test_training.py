@@ -9,13 +9,13 @@ import pytest
 import torch
 
 from condense import schema
-from condense import training as module
-from condense.batches import Batch, Member
 from condense.flows.exponential import ExponentialFlow
 from condense.plane import Scales
-from condense.problem import Problem
 from condense.run import Run
-from condense.training import Trainer
+from condense.runs import training as module
+from condense.runs.batches import Batch, Member
+from condense.runs.problem import Problem
+from condense.runs.training import Trainer
 
 
 @pytest.fixture
@@ -152,10 +152,11 @@ def test_nothing_holds_the_memory_of_what_failed(batch, bad_seed):
 LIMITED = """if True:
     import resource, sys
     import numpy as np
-    from condense import schema, training
-    from condense.batches import Batch, Member
-    from condense.problem import Problem
-    from condense.training import Trainer
+    from condense import schema
+    from condense.runs import training
+    from condense.runs.batches import Batch, Member
+    from condense.runs.problem import Problem
+    from condense.runs.training import Trainer
 
     stack = training.stack
     training.stack = lambda problem, runs: print("try", len(runs)) or stack(problem, runs)

@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 import torch
 
-from condense import schema, simulate, unrolled
-from condense.batched import where
+from condense import schema, simulate
 from condense.data import Dataset, parabola
-from condense.networks import TwoLayer
+from condense.networks import TwoLayer, unrolled
+from condense.networks.batched import where
 from condense.networks.fused import FusedStage
 from condense.plane import PlanePoint, Scales
-from condense.problem import Problem
 from condense.run import Run
-from condense.training import stack
+from condense.runs.problem import Problem
+from condense.runs.training import stack
 
 
 def network(m=700, points=((0.8, 0.3), (1.3, -0.4)), seeds=(0, 1), data=None, **options):
@@ -156,7 +156,7 @@ def test_a_bad_number_does_not_pass_for_a_good_one():
 PROGRAM = """
 import condense
 import numpy as np
-from condense import unrolled
+from condense.networks import unrolled
 condense.simulate(1.0, 0.0, widths=5, seeds=0, data=(np.array([[0.5]]), np.array([1.0])))
 kernels = unrolled.kernels(1, 1, 0.0)
 print(unrolled._folder(), len(kernels.predict.signatures), sum(kernels.predict.stats.cache_hits.values()))

@@ -7,11 +7,11 @@ import torch
 
 import condense
 from condense import records, schema
-from condense.batches import Member, batches
 from condense.job import Job
 from condense.plane import exponent
-from condense.problem import Problem
-from condense.training import stack
+from condense.runs.batches import Member, batches
+from condense.runs.problem import Problem
+from condense.runs.training import stack
 
 
 def ladder(*widths, neurons=(20_000, 5000)):

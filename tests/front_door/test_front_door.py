@@ -160,7 +160,7 @@ def test_an_interrupt_while_all_is_being_imported_ends_it_without_a_word(tmp_pat
     ("package", "name", "arguments"),
     [
         ("condense", "sweeps.boundary", []),
-        ("condense", "condense.pack", ["widths=[20]", "seeds=[0]"]),
+        ("condense", "condense.runs.pack", ["widths=[20]", "seeds=[0]"]),
         ("analysis", "analysis.pipeline", ["nowhere"]),
     ],
 )
@@ -175,7 +175,7 @@ def test_an_interrupt_later_on_prints_no_traceback(tmp_path, package, name, argu
     ("package", "name", "arguments"),
     [
         ("condense", "condense.suggest", []),
-        ("condense", "condense.pack", ["widths=[20]", "seeds=[0]"]),
+        ("condense", "condense.runs.pack", ["widths=[20]", "seeds=[0]"]),
         ("sweeps", "sweeps.sweep", ["status", "nowhere"]),
         ("analysis", "analysis.pipeline", ["nowhere"]),
     ],

@@ -1,8 +1,8 @@
 """What an object is, by content: numbers, arrays, functions, classes, and objects by their state.
 
 Nothing depends on addresses or on `repr` of what may abbreviate. What is defined in files is named here, its files
-being hashed elsewhere (`condense.sources`); what is defined in a notebook or a script is taken by its compiled code,
-with all that this refers to. No torch here, unless the object is of torch.
+being hashed elsewhere (`condense.code.sources`); what is defined in a notebook or a script is taken by its compiled
+code, with all that this refers to. No torch here, unless the object is of torch.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from condense import sources
+from condense.code import sources
 
 __all__ = ["Content", "UnidentifiedError"]
 

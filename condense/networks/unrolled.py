@@ -123,7 +123,7 @@ def _source(n: int, r: int, leak: float) -> str:
 
 
 HEAD = '''\
-"""Written by condense.unrolled."""
+"""Written by condense.networks.unrolled."""
 
 import numpy as np
 from numba import njit

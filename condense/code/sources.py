@@ -55,7 +55,7 @@ def of_modules(names: Iterable[str]) -> dict[str, str]:
 @functools.cache
 def house() -> str:
     """Return the hash of the code of condense."""
-    package = Path(__file__).parent
+    package = Path(__file__).parent.parent
     files = {str(file.relative_to(package)): digest(file.read_bytes()) for file in sorted(package.rglob("*.py"))}
     return digest(repr(files).encode())
 

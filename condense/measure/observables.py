@@ -11,11 +11,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from condense.clusters import Cover, covers, mean_abs_cosine
 from condense.flows.base import State
+from condense.measure.clusters import Cover, covers, mean_abs_cosine
+from condense.measure.reduction import NoOutputError, reduced
 from condense.networks.base import OfNeurons, Theta
 from condense.networks.two_layer import TwoLayer
-from condense.reduction import NoOutputError, reduced
 from condense.schema import Measure
 
 __all__ = ["Columns", "Observable", "alignment", "clusters", "reduction", "relative_change", "unweighted"]
@@ -86,8 +86,8 @@ def alignment(state: State, measure: Measure) -> Columns:
 def reduction(state: State, measure: Measure) -> Columns:
     """Return how few neurons give the output on the data within `measure.reduction`, and the change they leave.
 
-    Neurons that see no data point are dropped, the others merged (`condense.reduction.reduced`); of two-layer networks
-    alone. Missing where weights or outputs overflowed or the output is zero.
+    Neurons that see no data point are dropped, the others merged (`condense.measure.reduction.reduced`); of two-layer
+    networks alone. Missing where weights or outputs overflowed or the output is zero.
     """
     network = state.network
     if not isinstance(network, TwoLayer):

@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from condense import estimate
-from condense.problem import Problem
 from condense.run import Run
+from condense.runs import estimate
+from condense.runs.problem import Problem
 
 if TYPE_CHECKING:
-    from condense.checkpoint import Checkpoint
+    from condense.runs.checkpoint import Checkpoint
 
 __all__ = ["Batch", "Member", "batches"]
 

@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from condense.arcs import Arcs, Circle
-from condense.cones import Cones
+from condense.measure.arcs import Arcs, Circle
+from condense.measure.cones import Cones
 from condense.schema.measure import tried
 
 __all__ = ["Cover", "cover", "covers", "mean_abs_cosine"]

@@ -18,18 +18,19 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from condense import checkpoint, estimate, registry
-from condense.batches import Batch, Member
-from condense.checkpoint import Arrays, Checkpoint, CheckpointError
+from condense import registry
 from condense.flows.base import STATUS_CODES, Flow, State
-from condense.measured import measured
+from condense.measure.measured import measured
+from condense.measure.snapshots import Moments, Snapshot
 from condense.networks import Functional, Network, TwoLayer
 from condense.networks.errors import out_of_memory
 from condense.networks.fused import FusedStage
-from condense.problem import Problem
 from condense.records import CURVE
 from condense.run import Run
-from condense.snapshots import Moments, Snapshot
+from condense.runs import checkpoint, estimate
+from condense.runs.batches import Batch, Member
+from condense.runs.checkpoint import Arrays, Checkpoint, CheckpointError
+from condense.runs.problem import Problem
 
 __all__ = ["Failure", "Progress", "Row", "Trainer", "rehearse", "stack"]
 

@@ -33,7 +33,7 @@ class CheckpointError(ValueError):
 class Checkpoint:
     """The keys of some runs, the folder each belongs to, and what gives the state of all of them in this order.
 
-    `origin` is the code that made the state, see `condense.problem.Problem.origin`.
+    `origin` is the code that made the state, see `condense.runs.problem.Problem.origin`.
     """
 
     keys: tuple[str, ...]

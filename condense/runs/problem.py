@@ -13,15 +13,17 @@ from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
-from condense import attainable, identity, own, registry, schema, sources
 from condense import data as data_sets
+from condense import registry, schema
+from condense.code import own, sources
 from condense.data import Dataset
-from condense.provenance import provenance
+from condense.networks.span import span_basis, with_bias
+from condense.networks.unrolled import LEAKS, kernels, unrollable
 from condense.run import Run
+from condense.runs import attainable, identity
+from condense.runs.provenance import provenance
 from condense.schema.idle import refuse_idle
 from condense.schema.measure import WITHOUT_NEURONS
-from condense.span import span_basis, with_bias
-from condense.unrolled import LEAKS, kernels, unrollable
 
 if TYPE_CHECKING:
     from condense.networks import UserNetwork
@@ -128,7 +130,7 @@ class Problem:
 
     @functools.cached_property
     def fused(self) -> bool:
-        """Whether its runs step by compiled kernels, see `condense.unrolled`."""
+        """Whether its runs step by compiled kernels, see `condense.networks.unrolled`."""
         config = self.config
         plain = self.user is None and config.compiled and config.device == "cpu" and config.dtype == "float64"
         known = config.network.activation in LEAKS and config.flow.fused
@@ -252,7 +254,7 @@ def _check_functions(config: schema.Config) -> None:
         registry.resolve("activation", config.network.activation, "network.activation")
         import torch
 
-        from condense import activations
+        from condense.networks import activations
 
         activations.check(config.network.activation, getattr(torch, config.dtype))
 

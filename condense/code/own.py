@@ -9,13 +9,14 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from condense import registry, schema, sources
-from condense.content import Content, UnidentifiedError
+from condense import registry, schema
+from condense.code import sources
+from condense.code.content import Content, UnidentifiedError
 
 __all__ = ["ACCEPT", "FACT", "UNKNOWN", "accepting", "code_of", "counted_as", "in_keys", "object_hash", "object_name"]
 
 FACT = "code"
-"""Where the hashes are in what makes a run that run (`condense.problem.Problem.facts`)."""
+"""Where the hashes are in what makes a run that run (`condense.runs.problem.Problem.facts`)."""
 
 ACCEPT = "accept_code"
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import pyarrow as pa
 
 from condense import records
-from condense.batches import Member
 from condense.records import FILE
+from condense.runs.batches import Member
 from durable import files
 
 __all__ = ["PATIENCE", "Ledger"]

@@ -10,7 +10,7 @@ from condense.registry import nearest
 if TYPE_CHECKING:
     import pandas as pd
 
-    from condense.problem import Problem
+    from condense.runs.problem import Problem
 
 __all__ = ["check", "mean"]
 

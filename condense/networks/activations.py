@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from condense import registry
-from condense.unrolled import LEAKS
+from condense.networks.unrolled import LEAKS
 
 __all__ = [
     "HOMOGENEOUS",

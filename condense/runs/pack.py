@@ -7,11 +7,11 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 
 from condense import records
-from condense.batches import Batch, Member, batches
-from condense.ledger import PATIENCE, Ledger
-from condense.problem import Problem
-from condense.scratch import Scratch
-from condense.training import Failure, Progress, Trainer
+from condense.runs.batches import Batch, Member, batches
+from condense.runs.ledger import PATIENCE, Ledger
+from condense.runs.problem import Problem
+from condense.runs.scratch import Scratch
+from condense.runs.training import Failure, Progress, Trainer
 from durable import files
 
 __all__ = ["ERROR_FILE", "Pack"]

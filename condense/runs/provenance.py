@@ -17,7 +17,7 @@ __all__ = ["provenance"]
 @functools.cache
 def provenance() -> dict[str, Any]:
     """Return version, git commit and dirty flag of the code, and the host; no commit where condense is no checkout."""
-    folder = Path(__file__).parent
+    folder = Path(__file__).parent.parent
     commit = _git(folder, "rev-parse", "HEAD")
     changes = _git(folder, "status", "--porcelain", "--untracked-files=no") if commit else ""
     host = os.environ.get("SLURMD_NODENAME") or socket.gethostname()

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from condense.arcs import Array, compiled
+from condense.measure.arcs import Array, compiled
 
 __all__ = ["Cones"]
 

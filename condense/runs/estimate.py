@@ -9,7 +9,7 @@ overestimated by 5 to 30 % where it is large. No torch here, except to count the
 
 from __future__ import annotations
 
-from condense.problem import Problem
+from condense.runs.problem import Problem
 from condense.schema.measure import tried
 
 __all__ = ["features", "memory_gb", "run_gb", "seconds"]

@@ -20,7 +20,7 @@ from itertools import zip_longest
 import numpy as np
 from numpy.typing import NDArray
 
-from condense.clusters import cover
+from condense.measure.clusters import cover
 
 __all__ = ["Merged", "NoOutputError", "merge", "reduced"]
 
@@ -67,8 +67,8 @@ def merge(
 ) -> Merged:
     """Return the network in which neurons of nearly one direction, and unless s is homogeneous one length, are one.
 
-    The directions are those of a greedy cover of all neurons by amplitude |a||w| (`condense.clusters.cover`, which in
-    more than two dimensions does not try all of more than 16,384 neurons as centres); every neuron goes to the
+    The directions are those of a greedy cover of all neurons by amplitude |a||w| (`condense.measure.clusters.cover`,
+    which in more than two dimensions does not try all of more than 16,384 neurons as centres); every neuron goes to the
     nearest. A group becomes one neuron, or one for either sign of a, with
 
         homogeneous s:   w along V = sum_k a_k w_k,  |a||w| = |V|,  |w|^2 / a^2 = sum_k |w_k|^2 / sum_k a_k^2

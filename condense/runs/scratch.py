@@ -10,8 +10,8 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from condense import records
-from condense.batches import Batch, Member
-from condense.checkpoint import Checkpoint, CheckpointError
+from condense.runs.batches import Batch, Member
+from condense.runs.checkpoint import Checkpoint, CheckpointError
 
 __all__ = ["Scratch"]
 

@@ -1,0 +1,1 @@
+"""From a checked config to records: runs, their keys, batches, training, what is written when."""
