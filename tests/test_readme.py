@@ -100,3 +100,11 @@ def test_links_lead_somewhere(page):
     path = ROOT / page
     for target in re.findall(r"\]\((?!https?:)([^)#]+)", path.read_text()):
         assert (path.parent / target).exists(), target
+
+
+@pytest.mark.parametrize("page", sorted(str(path.relative_to(ROOT)) for path in PAGES))
+def test_prose_has_short_lines(page):
+    """Of at most 100 characters; tables, pictures, headings and code are as they are."""
+    text = re.sub(r"^```.*?^```", "", (ROOT / page).read_text(), flags=re.DOTALL | re.MULTILINE)
+    prose = [line for line in text.splitlines() if not line.startswith(("|", "!", "#", "    "))]
+    assert [line for line in prose if len(line) > 100] == []
