@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,29 +15,67 @@ from condense import records, theory
 
 __all__ = ["show"]
 
+_GAP = 2
+"""Spaces between columns."""
+
+_OPTIONAL = ("effective_width", "reduction_error")
+"""Columns of every record that have a value only where their observable was asked for."""
+
 _FLAGS = [f"clusters{when}_{flag}" for when in ("", "_initial") for flag in ("capped", "exact")]
 
 
 def show(table: pd.DataFrame, folder: Path, console: Console) -> None:
-    """Print the records of one job, a row a run, and where they are."""
+    """Print the records of one job, a row a run, and where they are; side by side as much as fits the terminal."""
     first = table.iloc[0]
     console.print(f"{_placed(first)}{_predicted(table)}", highlight=False)
-    blocks = [block for block in records.relative_changes(table.columns) if table[f"rd_{block}"].notna().any()]
+    ordered = table.fillna(dict.fromkeys(_FLAGS, False)).sort_values(["virtual", "width", "neurons", "seed"])
     sizes = ["width", "neurons"] if table["virtual"].any() else ["width"]
-    grid = Table(
-        *_columns(*sizes, "seed", *(f"RD_{block}" for block in blocks), "clusters", "mse", "steps", "status"),
-        box=None,
-        pad_edge=False,
-        padding=(0, 2, 0, 0),
-    )
-    told = table.fillna(dict.fromkeys(_FLAGS, False))
-    for row in told.sort_values(["virtual", "width", "neurons", "seed"]).to_dict("records"):
-        changes = [f"{row[f'rd_{block}']:.4g}" for block in blocks]
-        clusters = "" if pd.isna(row["clusters"]) else f"{_count(row, 'clusters_initial')} -> {_count(row, 'clusters')}"
-        cells = *(f"{row[name]:g}" for name in sizes), str(row["seed"]), *changes, clusters, f"{row['mse_final']:.3g}"
-        grid.add_row(*cells, str(row["steps"]), str(row["status"]))
-    console.print(grid)
+    which = {name: [f"{value:g}" for value in ordered[name]] for name in sizes} | {"seed": _texts(ordered["seed"])}
+    for part in _parts(which, _told(ordered), console.width):
+        grid = Table(*_columns(*part), box=None, pad_edge=False, padding=(0, _GAP, 0, 0))
+        for cells in zip(*part.values(), strict=True):
+            grid.add_row(*cells)
+        console.print(grid)
     console.print(f"records: {folder / records.FILE}", highlight=False, soft_wrap=True)
+
+
+def _told(table: pd.DataFrame) -> dict[str, list[str]]:
+    """Return what is told of the runs, by column: what was measured, and how they ended."""
+    blocks = [block for block in records.relative_changes(table.columns) if table[f"rd_{block}"].notna().any()]
+    found = {f"RD_{block}": [f"{value:.4g}" for value in table[f"rd_{block}"]] for block in blocks}
+    if table["clusters"].notna().any():
+        found["clusters"] = [
+            "" if pd.isna(row["clusters"]) else f"{_count(row, 'clusters_initial')} -> {_count(row, 'clusters')}"
+            for row in table.to_dict("records")
+        ]
+    found |= {"mse": [f"{value:.3g}" for value in table["mse_final"]], "steps": _texts(table["steps"])}
+    found["status"] = _texts(table["status"])
+    return found | {name: _texts(table[name]) for name in _asked_for(table)}
+
+
+def _asked_for(table: pd.DataFrame) -> list[str]:
+    """Return the columns that are there only where their observable was asked for."""
+    known = {name for name in table if str(name).startswith(("rd_", "clusters_unweighted_"))}
+    more = [name for name in table if name not in {*records.COLUMNS, *known, records.CURVE}]
+    return [str(name) for name in (*_OPTIONAL, *more) if name in table and table[name].notna().any()]
+
+
+def _texts(column: pd.Series[Any]) -> list[str]:
+    return [f"{value:.4g}" if isinstance(value, float) else str(value) for value in column]
+
+
+def _parts(which: dict[str, list[str]], told: dict[str, list[str]], room: int) -> Iterator[dict[str, list[str]]]:
+    """Return the columns in tables that fit, each beginning with those that say which run it is."""
+    widths = {name: max(map(len, [name, *cells])) + _GAP for name, cells in {**which, **told}.items()}
+    fixed = sum(widths[name] for name in which)
+    part, used = dict(which), fixed
+    for name, cells in told.items():
+        if used + widths[name] - _GAP > room and len(part) > len(which):
+            yield part
+            part, used = dict(which), fixed
+        part[name] = cells
+        used += widths[name]
+    yield part
 
 
 def _count(row: dict[Hashable, Any], name: str) -> str:

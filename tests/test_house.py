@@ -23,7 +23,7 @@ FLOORS = {
 """Each package with those that it may import from."""
 
 ROOMS = ("schema", "code", "data", "networks", "flows", "measure", "runs")
-"""The rooms of condense from the bottom up, each knowing those before it alone: config, the user's code, data, networks,
+"""The rooms of condense from the bottom up, each knowing those before it alone: config, user's code, data, networks,
 flows, what is measured, runs. Below them are the nouns (`NOUNS`), above them the doors: job, api, cli."""
 
 NOUNS = {"condense.registry", "condense.plane", "condense.records", "condense.run"}
