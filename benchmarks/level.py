@@ -18,9 +18,9 @@ from scipy import special, stats
 from benchmarks.plane import Point
 from condense import data, schema
 from condense.flows.exponential import ExponentialFlow
-from condense.networks import TwoLayer
 from condense.networks.base import norms
 from condense.networks.fused import FusedStage
+from condense.networks.two_layer import TwoLayer
 from condense.plane import PlanePoint, Scales
 from condense.run import Run
 

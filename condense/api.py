@@ -18,7 +18,7 @@ from condense import data as data_sets
 from condense import records, schema
 from condense.code import own
 from condense.data import Dataset
-from condense.networks import UserNetwork
+from condense.networks.functional import UserNetwork
 from condense.plane import NAMED
 from condense.runs import identity
 from condense.runs.batches import Member, batches

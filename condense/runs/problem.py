@@ -26,7 +26,7 @@ from condense.schema.idle import refuse_idle
 from condense.schema.measure import WITHOUT_NEURONS
 
 if TYPE_CHECKING:
-    from condense.networks import UserNetwork
+    from condense.networks.functional import UserNetwork
 
 __all__ = ["Problem"]
 

@@ -22,9 +22,11 @@ from condense import registry
 from condense.flows.base import STATUS_CODES, Flow, State
 from condense.measure.measured import measured
 from condense.measure.snapshots import Moments, Snapshot
-from condense.networks import Functional, Network, TwoLayer
+from condense.networks.base import Network
 from condense.networks.errors import out_of_memory
+from condense.networks.functional import Functional
 from condense.networks.fused import FusedStage
+from condense.networks.two_layer import TwoLayer
 from condense.records import CURVE
 from condense.run import Run
 from condense.runs import checkpoint, estimate

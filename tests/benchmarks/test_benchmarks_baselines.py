@@ -18,7 +18,7 @@ from benchmarks.measure import run
 from benchmarks.reference import Reference
 from condense import schema
 from condense.data import parabola
-from condense.networks import TwoLayer
+from condense.networks.two_layer import TwoLayer
 from condense.run import Run
 
 POINT, STOP = (1.2, 0.1), 1e-5

@@ -14,7 +14,7 @@ from condense import records, schema
 from condense.data import Dataset, parabola
 from condense.flows.exponential import ExponentialFlow
 from condense.measure.clusters import cover
-from condense.networks import TwoLayer
+from condense.networks.two_layer import TwoLayer
 from condense.plane import NAMED, PlanePoint, Scales
 from condense.run import Run
 

@@ -9,7 +9,9 @@ from condense.data import parabola
 from condense.flows.adam import AdamFlow
 from condense.flows.descent import DescentFlow
 from condense.job import Job
-from condense.networks import Functional, TwoLayer, two_layer
+from condense.networks import two_layer
+from condense.networks.functional import Functional
+from condense.networks.two_layer import TwoLayer
 from condense.runs.batches import Batch, Member
 from condense.runs.problem import Problem
 from condense.runs.training import Trainer

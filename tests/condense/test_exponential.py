@@ -9,8 +9,9 @@ from condense import schema, simulate
 from condense.data import Dataset, parabola
 from condense.flows.base import STATUS_CODES
 from condense.flows.exponential import ExponentialFlow, phi, psi
-from condense.networks import Functional, TwoLayer
+from condense.networks.functional import Functional
 from condense.networks.fused import FusedStage
+from condense.networks.two_layer import TwoLayer
 from condense.plane import PlanePoint, Scales
 
 

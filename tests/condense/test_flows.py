@@ -13,7 +13,7 @@ from condense.data import Dataset, digits, parabola
 from condense.flows.adam import AdamFlow
 from condense.flows.descent import DescentFlow
 from condense.flows.exponential import ExponentialFlow
-from condense.networks import TwoLayer
+from condense.networks.two_layer import TwoLayer
 from condense.plane import PlanePoint, Scales
 from condense.run import Run
 

@@ -6,10 +6,11 @@ from hypothesis import strategies as st
 
 from condense import registry
 from condense.data import Dataset, digits, parabola
-from condense.networks import Functional, TwoLayer
 from condense.networks import two_layer as two_layer_module
 from condense.networks.batched import select, where
+from condense.networks.functional import Functional
 from condense.networks.span import span_basis
+from condense.networks.two_layer import TwoLayer
 from condense.plane import PlanePoint, Scales
 from condense.run import Run
 

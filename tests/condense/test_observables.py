@@ -8,7 +8,7 @@ from condense import data, schema
 from condense.flows.exponential import ExponentialFlow
 from condense.measure import observables
 from condense.measure.clusters import cover
-from condense.networks import TwoLayer
+from condense.networks.two_layer import TwoLayer
 from condense.plane import Scales
 from condense.run import Run
 

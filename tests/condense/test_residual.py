@@ -6,7 +6,8 @@ import torch
 
 from condense import schema, simulate
 from condense.data import Dataset
-from condense.networks import Functional, Residual
+from condense.networks.functional import Functional
+from condense.networks.residual import Residual
 from condense.plane import Scales
 from condense.run import Run
 

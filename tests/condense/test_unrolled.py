@@ -10,9 +10,10 @@ import torch
 
 from condense import schema, simulate
 from condense.data import Dataset, parabola
-from condense.networks import TwoLayer, unrolled
+from condense.networks import unrolled
 from condense.networks.batched import where
 from condense.networks.fused import FusedStage
+from condense.networks.two_layer import TwoLayer
 from condense.plane import PlanePoint, Scales
 from condense.run import Run
 from condense.runs.problem import Problem
