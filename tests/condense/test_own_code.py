@@ -202,7 +202,7 @@ def test_a_class_of_a_notebook_is_its_code_and_what_this_uses():
 
 
 def test_identity_is_that_of_every_process():
-    script = f"{CELL}\nfrom condense import own\nprint(own.object_hash(Net()))"
+    script = f"{CELL}\nfrom condense.code import own\nprint(own.object_hash(Net()))"
     command = [sys.executable, "-c", script]
     told = {
         subprocess.run(
