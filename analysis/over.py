@@ -66,11 +66,6 @@ class Over:
     level: float
 
     @property
-    def title(self) -> str:
-        """What is drawn."""
-        return f"{self.name} over {' and '.join(self.axes)}"
-
-    @property
     def file(self) -> str:
         """Its part of a file's name: "rd_w_over_flow.rate,gamma"."""
         return f"{self.name}_over_{','.join(self.axes)}"
@@ -118,6 +113,8 @@ def over(
     if not 1 <= len(set(columns)) == len(columns) <= MOST:
         raise SweepError(f"axes {', '.join(axes)}: allowed are one to {MOST} different ones of {', '.join(candidates)}")
     chosen = main_runs(_held(runs, where or {}))
+    without = chosen[list(columns)].isna().any(axis=1)
+    chosen = chosen[~without]
     _refuse_mixtures(chosen, columns, swept)
     block = value.removeprefix("S_")
     if value.startswith("S_") and block in blocks(chosen):
@@ -140,6 +137,7 @@ def over(
     table["used"] = used.groupby(list(columns), dropna=False).size()
     table = table.fillna({"used": 0}).astype({"used": int}).join(found.drop(columns="method")).reset_index()
     kind += "" if unconverged else "; runs that converged"
+    kind += f"; {without.sum()} runs have no {' or '.join(columns)} and are left out" if without.any() else ""
     return Over(table, columns, value, kind, told(chosen), interval.level)
 
 

@@ -22,6 +22,9 @@ __all__ = ["Loaded", "load", "loaded", "swept_keys"]
 MANIFEST = "sweep.json"
 """Of a sweep: what its jobs share, and the keys that vary besides the place on the plane."""
 
+OF_RUNS = ("widths", "seeds", "virtual.widths", "virtual.neurons")
+"""Keys whose values are columns of every record: width, seed, neurons."""
+
 CONFIG = ".hydra/config.yaml"
 """The whole config of one job."""
 
@@ -100,7 +103,8 @@ def _swept_values(job: Path, top: Path, keys_of: Callable[[Path], tuple[str, ...
     import yaml
 
     config = yaml.load((job / CONFIG).read_text(encoding="utf-8"), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    return {key: _plain(_at(config, key)) for key in keys if not isinstance(_at(config, key), dict)}
+    values = {key: _at(config, key) for key in keys if key not in OF_RUNS}
+    return {key: _plain(value) for key, value in values.items() if not isinstance(value, dict)}
 
 
 def _at(config: Any, key: str) -> Any:
@@ -110,7 +114,7 @@ def _at(config: Any, key: str) -> Any:
 
 
 def _plain(value: Any) -> Any:
-    return value if value is None or isinstance(value, bool | int | float | str) else json.dumps(value)
+    return value if isinstance(value, bool | int | float | str) else json.dumps(value)
 
 
 def _files_below(folder: Path, but: Path | None) -> list[Path]:

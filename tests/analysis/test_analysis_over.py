@@ -102,6 +102,13 @@ def test_runs_that_differ_in_nothing_named_are_not_averaged(runs):
         over(pd.concat([table, again], ignore_index=True), "rd_w", ["flow.rate"], ["flow.rate"])
 
 
+def test_runs_of_another_sweep_that_has_no_such_key_are_left_out_and_counted(runs):
+    table = pd.concat([swept(runs, gammas=(0.8,)), runs((0.8, 0.0), setting="other")], ignore_index=True)
+    found = over(table, "rd_w", ["flow.rate"], ["flow.rate"])
+    assert len(found.table) == 3
+    assert found.kind.endswith("; 12 runs have no flow.rate and are left out")
+
+
 def test_axes_and_numbers_that_are_drawn_unasked(runs):
     table = swept(runs).assign(sharpness=1.5)
     assert axes_of(table, ["flow.rate"]) == ("gamma", "flow.rate")
@@ -165,6 +172,19 @@ def test_swept_keys_are_columns_and_names_of_folders(folder, capsys):
         f"{name}_over_gamma,flow.rate.{end}" for name in ("S_w", "rd_w", "clusters") for end in ("png", "csv")
     } <= written
     assert "S_w_over_gamma,flow.rate.png" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "column"), [("data.samples", "null", "null"), ("init.antisymmetric", "true", True)]
+)
+def test_values_that_are_no_numbers_are_told_as_they_are_written(folder, key, value, column):
+    group, name = key.split(".")
+    for number, path in enumerate(sorted(folder.glob("*/.hydra/config.yaml"))):
+        path.write_text(f"{group}:\n  {name}: {value if number % 2 else 7}\n")
+    (folder / "sweep.json").write_text(json.dumps({"settings": {}, "swept": [key, "widths"]}))
+    collection = collect(folder)
+    assert collection.swept == (key,)
+    assert set(collection.runs[key]) == {7, column}
 
 
 def test_the_command_draws_what_is_asked_for_alone(folder, capsys):
