@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from front_door.names import called, version
 
 if TYPE_CHECKING:
+    from analysis.options import Options
     from analysis.pipeline import Analysis
 
 __all__ = ["main"]
@@ -28,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if any((options.x, options.y, options.panel, options.value, options.where, options.unconverged)):
             _draw(options)
         else:
-            _write_all(options.folder, analyses(options.folder, options.level))
+            _write_all(options.folder, analyses(options.folder, options.level), _look(options))
     except (ValueError, OSError) as error:
         print(f"{called('analysis')}: {error}", file=sys.stderr)
         return 2
@@ -40,6 +41,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"condense {version()}")
     parser.add_argument("folder", type=Path, metavar="DIR", help="a sweep folder, such as multirun/quickstart")
     parser.add_argument("--level", type=_level, help="confidence level of all intervals (default: measure.level, 0.9)")
+    looks = parser.add_argument_group("how figures look", "Sizes, formats, titles and limits, of all or of one figure.")
+    looks.add_argument("--style", help="screen (default), or paper: a column wide, its titles in text files beside it")
+    looks.add_argument("--width", type=float, metavar="INCHES", help="of every figure, such as 3.4")
+    looks.add_argument("--height", type=float, metavar="INCHES", help="of every figure; what it needs by default")
+    looks.add_argument("--format", metavar="NAME", nargs="+", dest="formats", help="pdf, png, svg, eps, ..")
+    looks.add_argument("--figures", type=Path, metavar="FILE", help="YAML of these and more: docs/figures.md")
     drawn = parser.add_argument_group(
         "any number over any keys",
         "Draw these alone, to DIR/analysis: curves over one axis, a map over two, a map for each value of a third.",
@@ -70,6 +77,15 @@ def _level(text: str) -> float:
     return level
 
 
+def _look(options: argparse.Namespace) -> Options:
+    """Return how figures are to look: what the file says, over it what the command line says."""
+    from analysis.options import Options, read
+
+    given = {name: getattr(options, name) for name in ("style", "width", "height", "formats")}
+    base = read(options.figures) if options.figures else Options()
+    return base.changed({name: value for name, value in given.items() if value is not None}, "command line")
+
+
 def _draw(options: argparse.Namespace) -> None:
     """Draw numbers over the axes asked for, or over all that varies."""
     from analysis.collect import OUTPUT, collect
@@ -84,15 +100,16 @@ def _draw(options: argparse.Namespace) -> None:
     runs, swept, where = collection.runs, collection.swept, dict(options.where or ())
     axes = [name for name in (options.x, options.y, options.panel) if name]
     axes = axes or [name for name in axes_of(runs, swept) if name not in where]
+    look = _look(options)
     for message in collection.skipped:
         print(f"skipped {message}", file=sys.stderr)
     for value in options.value or numbers(runs, swept):
         rules = {"where": where, "unconverged": options.unconverged, "interval": interval}
-        for path in write_over(over(runs, value, axes, swept, **rules), folder / OUTPUT):
+        for path in write_over(over(runs, value, axes, swept, **rules), folder / OUTPUT, look):
             print(path)
 
 
-def _write_all(folder: Path, found: dict[str, Analysis]) -> None:
+def _write_all(folder: Path, found: dict[str, Analysis], look: Options) -> None:
     from rich.console import Console
 
     from analysis.collect import OUTPUT
@@ -104,18 +121,18 @@ def _write_all(folder: Path, found: dict[str, Analysis]) -> None:
     console = Console(width=None if sys.stdout.isatty() else 110)
     for label, analysis in found.items():
         target = folder / OUTPUT / label
-        files = write(analysis, target)
+        files = write(analysis, target, look)
         text = target / "report.txt"
         parts = report(analysis, [*files, text], label)
         with text.open("w", encoding="utf-8") as stream:
             show(parts, Console(file=stream, width=110))
         show(parts, console)
-    together = [*write_compared(found, folder / OUTPUT), *_over_what_was_swept(folder, found)]
+    together = [*write_compared(found, folder / OUTPUT, look), *_over_what_was_swept(folder, found, look)]
     if together:
         show(["Comparing the settings:", *(f"  {path}" for path in together)], console)
 
 
-def _over_what_was_swept(folder: Path, found: dict[str, Analysis]) -> list[Path]:
+def _over_what_was_swept(folder: Path, found: dict[str, Analysis], look: Options) -> list[Path]:
     """Draw what there is over the keys that a sweep varies besides the place on the plane."""
     import pandas as pd
 
@@ -141,5 +158,5 @@ def _over_what_was_swept(folder: Path, found: dict[str, Analysis]) -> list[Path]
         except SweepError as error:
             print(f"{value} over {', '.join(axes)} is not drawn: {error}", file=sys.stderr)
             continue
-        files += write_over(drawn, folder / OUTPUT)
+        files += write_over(drawn, folder / OUTPUT, look)
     return files

@@ -10,67 +10,53 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-import matplotlib as mpl
-import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.backend_bases import FigureCanvasBase
 from matplotlib.figure import Figure
 from matplotlib.mathtext import MathTextParser
 
-from analysis import figures, training
-from analysis.boundary import Boundary
-from analysis.exponents import blocks, seed_slopes
-from analysis.figures.canvas import SIZE, LaidOutOnce, lay_out
-from analysis.infinite import Infinite
-from analysis.intervals import Interval
+from analysis import figures
+from analysis.catalogue import ANIMATIONS, COMPARISONS, drawings
+from analysis.figures import NothingToDrawError, style
+from analysis.figures.canvas import LaidOutOnce, lay_out
 from analysis.names import plain_name
+from analysis.options import Options
 from analysis.over import Over
 from analysis.pipeline import Analysis
-from condense.theory import behind
 
-__all__ = ["FORMATS", "write", "write_compared", "write_over"]
+__all__ = ["write", "write_compared", "write_over"]
 
-FORMATS = ("png", "svg")
-_DPI = 200
-_ANIMATED = "orientation.gif"
 _INFINITE = ("infinite", "zero_line", "collapse")
-
-_own_look = mpl.rc_context({"text.usetex": False, "svg.hashsalt": "condense"})
-"""Formulas are of mathtext, whatever a matplotlibrc says, and the same runs give the same bytes."""
-
-Draw = Callable[[Axes], Axes]
+_CAPTION = "txt"  # what a figure without a title does not say
 
 
-@_own_look
-def write(analysis: Analysis, folder: Path) -> list[Path]:
-    """Write tables as CSV and figures as PNG and SVG, and return the files.
+def write(analysis: Analysis, folder: Path, options: Options | None = None) -> list[Path]:
+    """Write tables as CSV and the figures of the catalogue, and return the files.
 
     A figure, or a table of reductions, virtual widths or losses, that these runs do not allow is left out, and an
     older one removed.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    return [*_tables(analysis, folder), *_figures(analysis, folder)]
+    return [*_tables(analysis, folder), *_figures(analysis, folder, options or Options())]
 
 
-@_own_look
-def write_compared(found: Mapping[str, Analysis], folder: Path) -> list[Path]:
+def write_compared(analyses: Mapping[str, Analysis], folder: Path, options: Options | None = None) -> list[Path]:
     """Write the figures that compare the settings of a sweep, and return the files; none of a single setting."""
-    if len(found) < 2:
+    if len(analyses) < 2:
         return []
-    runs = pd.concat([analysis.runs for analysis in found.values()], ignore_index=True)
-    snapshots = {label: analysis.snapshots for label, analysis in found.items()}
-    curves = {label: analysis.curves for label, analysis in found.items()}
-    drawings = training.compared(runs, snapshots, curves, next(iter(found.values())).level)
-    return [path for name in training.NAMES for path in _figure(drawings.get(name), folder, name)]
+    named = COMPARISONS.items()
+    drawn = (_figure(partial(figure.draw, analyses), folder, name, options or Options()) for name, figure in named)
+    return [path for paths in drawn for path in paths]
 
 
-@_own_look
-def write_over(found: Over, folder: Path) -> list[Path]:
+def write_over(over: Over, folder: Path, options: Options | None = None) -> list[Path]:
     """Write a number over keys that were varied as a table and a figure, and return the files."""
     folder.mkdir(parents=True, exist_ok=True)
-    name = plain_name(found.file)
-    found.table.to_csv(folder / f"{name}.csv", index=False)
-    return [folder / f"{name}.csv", *_figure(lambda ax: figures.number_over(found, ax), folder, name)]
+    name = plain_name(over.file)
+    over.table.to_csv(folder / f"{name}.csv", index=False)
+    drawn = _figure(partial(figures.number_over, over), folder, name, options or Options())
+    return [folder / f"{name}.csv", *drawn]
 
 
 def _tables(analysis: Analysis, folder: Path) -> Iterator[Path]:
@@ -89,95 +75,80 @@ def _tables(analysis: Analysis, folder: Path) -> Iterator[Path]:
 
 def _infinite_tables(analysis: Analysis) -> dict[str, pd.DataFrame]:
     """Return the tables of virtual widths by the names of their files, empty ones where there are none."""
-    found, none = analysis.infinite, pd.DataFrame()
-    if found is None:
+    infinite, none = analysis.infinite, pd.DataFrame()
+    if infinite is None:
         return dict.fromkeys(_INFINITE, none)
-    return {"infinite": found.exponents, "zero_line": found.zero_line, "collapse": found.collapse}
+    return {"infinite": infinite.exponents, "zero_line": infinite.zero_line, "collapse": infinite.collapse}
 
 
-def _figures(analysis: Analysis, folder: Path) -> list[Path]:
+_drawn: Callable[[str], list[Path]]
+"""In a process that draws: what draws a figure, by its name."""
+
+
+def _figures(analysis: Analysis, folder: Path, options: Options) -> list[Path]:
     """Draw all figures, as many at a time as there are cores."""
-    drawings = _drawings(analysis)
-    gone = [name for name in training.NAMES if name not in drawings]
-    names = [_ANIMATED, *drawings]
+    drawn_by = drawings(analysis)
+
+    def draw(name: str) -> list[Path]:
+        if name in ANIMATIONS:
+            return _animation(analysis, folder / name)
+        return _figure(drawn_by[name], folder, name, options)
+
+    names = [*ANIMATIONS, *drawn_by]
     processes = min(len(os.sched_getaffinity(0)), len(names))
-    with ProcessPoolExecutor(processes, get_context("fork"), _forget_formulas) as pool:
-        drawn = list(pool.map(partial(_drawn, analysis, folder), names))
-    return [path for paths in [*drawn, *(_figure(None, folder, name) for name in gone)] for path in paths]
+    with ProcessPoolExecutor(processes, get_context("fork"), _begin, (draw,)) as pool:
+        return [path for paths in pool.map(_by_name, names) for path in paths]
 
 
-def _forget_formulas() -> None:
-    """Forget formulas set before the fork: their fonts share the place in their files with all other processes'.
+def _begin(draw: Callable[[str], list[Path]]) -> None:
+    """Prepare a process that was forked: the function is there already, as are the tables that it draws.
 
+    Formulas set before the fork are forgotten: their fonts share the place in their files with all other processes'.
     Matplotlib forgets the fonts themselves at a fork, but not those of formulas that it remembers.
     """
+    global _drawn
+    _drawn = draw
     remembered: Any = getattr(MathTextParser, "_parse_cached", None)
     if remembered is not None:
         remembered.cache_clear()
 
 
-def _drawn(analysis: Analysis, folder: Path, name: str) -> list[Path]:
-    """Draw a figure by its name: functions do not travel between processes."""
-    if name != _ANIMATED:
-        return _figure(_drawings(analysis)[name], folder, name)
-    return training.animated(analysis.snapshots, folder / _ANIMATED)
+def _by_name(name: str) -> list[Path]:
+    return _drawn(name)
 
 
-def _figure(draw: Draw | None, folder: Path, name: str) -> list[Path]:
-    """Write a figure and return its files; remove older ones of that name if there is nothing to draw."""
-    paths = [folder / f"{name}.{suffix}" for suffix in FORMATS]
-    figure = Figure(figsize=SIZE, dpi=_DPI, layout=LaidOutOnce())
-    try:
-        if draw is None:
-            raise figures.NothingToDrawError
-        lay_out(draw(figure.subplots()))
-    except figures.NothingToDrawError:
+def _animation(analysis: Analysis, path: Path) -> list[Path]:
+    path.unlink(missing_ok=True)
+    with style.use(style.STYLES["screen"]):
+        try:
+            ANIMATIONS[path.name](analysis, path)
+        except NothingToDrawError:
+            return []
+    return [path]
+
+
+def _figure(draw: Callable[[Axes], Axes], folder: Path, name: str, options: Options) -> list[Path]:
+    """Write a figure and return its files; remove older ones of that name, in whatever format."""
+    for suffix in (*FigureCanvasBase.filetypes, _CAPTION):
+        if f"{name}.{suffix}" not in ANIMATIONS:
+            (folder / f"{name}.{suffix}").unlink(missing_ok=True)
+    with style.use(options.style(name)):
+        figure = Figure(figsize=style.size(), layout=LaidOutOnce())
+        try:
+            ax = draw(figure.subplots())
+        except NothingToDrawError:
+            return []
+        caption = options.apply(name, figure, ax)
+        lay_out(ax)
+        figure.set_layout_engine(None)  # saving would draw everything once more for it
+        paths = [folder / f"{name}.{suffix}" for suffix in style.current().formats]
         for path in paths:
-            path.unlink(missing_ok=True)
-        return []
-    figure.set_layout_engine(None)  # saving would draw everything once more for it
-    for path in paths:
-        figure.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else None)
+            figure.savefig(path, metadata=_NO_DATE.get(path.suffix))
+    if caption:
+        paths.append(folder / f"{name}.{_CAPTION}")
+        paths[-1].write_text(f"{caption}\n", encoding="utf-8")
     return paths
 
 
-def _drawings(analysis: Analysis) -> dict[str, Draw]:
-    runs, exponents, main = analysis.runs, analysis.exponents, analysis.block
-    drawings: dict[str, Draw] = {"phase_diagram": _phase(analysis, main)}
-    drawings |= {f"phase_diagram_{block}": _phase(analysis, block) for block in blocks(runs) if block != main}
-    drawings["relative_change"] = lambda ax: figures.relative_change(runs, exponents, main, ax)
-    drawings["relative_change_map"] = lambda ax: figures.relative_change_map(runs, main, ax)
-    drawings["clusters"] = lambda ax: figures.cluster_map(exponents, main, ax)
-    by_loss = analysis.exponents_by_loss
-    drawings["exponent_by_loss"] = lambda ax: figures.exponent_by_loss(by_loss, exponents, main, ax)
-    drawings["effective_width"] = lambda ax: figures.effective_width_map(exponents, main, ax)
-    drawings |= (
-        dict.fromkeys(_INFINITE, _nothing) if analysis.infinite is None else _infinite(analysis, analysis.infinite)
-    )
-    return drawings | training.drawings(runs, analysis.snapshots, analysis.curves, analysis.level)
-
-
-def _infinite(analysis: Analysis, found: Infinite) -> dict[str, Draw]:
-    """Return the figures of virtual widths."""
-    real = not analysis.runs["virtual"].any()
-    beside = (analysis.exponents, analysis.boundary) if real else (found.first, found.first_boundary)
-    widths = np.unique(analysis.runs["width"])[: None if real else 2]
-    told, main = f"{widths[0]:g} to {widths[-1]:g}", analysis.block
-    return {
-        "infinite": lambda ax: figures.infinite_width(found.exponents, found.boundary, *beside, told, main, ax),
-        "zero_line": lambda ax: figures.zero_line(found.zero_line, main, ax),
-        "collapse": lambda ax: figures.collapse(found.runs, found.tests, found.collapse, found.verdicts, main, ax),
-    }
-
-
-def _nothing(ax: Axes) -> Axes:
-    raise figures.NothingToDrawError
-
-
-def _phase(analysis: Analysis, block: str) -> Draw:
-    def draw(ax: Axes) -> Axes:
-        slopes = seed_slopes(analysis.runs, block) if block in blocks(analysis.runs) else None
-        boundary = None if slopes is None else Boundary(Interval(analysis.level), block, behind(analysis.runs))(slopes)
-        return figures.phase_diagram(analysis.exponents, boundary, block, ax)
-
-    return draw
+_NO_DATE: Mapping[str, Any] = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
+"""The same runs give the same bytes."""

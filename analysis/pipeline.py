@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -35,7 +36,7 @@ class Analysis:
     Attributes:
         runs: Every record that was read, a row a run.
         exponents: S of each block with interval, prediction and regime, a row a plane point.
-        boundary: The zeros of S along each row of the plane, a row per gamma'.
+        boundaries: The zeros of S of each block along each row of the plane, a row per gamma'.
         local_slopes: S between neighbouring widths, a row per plane point and pair of widths.
         exponents_by_loss: S where the loss has fallen to shares of its first value, a row per plane point, share and
             pair of widths; no row if no share was asked for.
@@ -50,7 +51,7 @@ class Analysis:
 
     runs: pd.DataFrame
     exponents: pd.DataFrame
-    boundary: pd.DataFrame
+    boundaries: Mapping[str, pd.DataFrame]
     local_slopes: pd.DataFrame
     reductions: pd.DataFrame
     exponents_by_loss: pd.DataFrame = field(default_factory=pd.DataFrame)
@@ -65,6 +66,11 @@ class Analysis:
     def block(self) -> str:
         """The block of parameters whose exponent decides the regime, see `analysis.regimes.order_parameter`."""
         return order_parameter(blocks(self.runs))
+
+    @property
+    def boundary(self) -> pd.DataFrame:
+        """The zeros of the exponent that decides the regime."""
+        return self.boundaries[self.block]
 
     @functools.cached_property
     def curves(self) -> pd.DataFrame:
@@ -112,11 +118,15 @@ def _results(
 ) -> Analysis:
     virtual, runs = runs[runs["virtual"]], main_runs(runs)
     infinite = infinite_width(virtual, interval) if len(virtual) else None
-    block = order_parameter(blocks(runs))
+    theory = behind(runs)
+    decides = order_parameter(blocks(runs))
+    boundaries = {
+        block: Boundary(interval, block, theory)(seed_slopes(runs, block)) for block in {decides, *blocks(runs)}
+    }
     return Analysis(
         runs=runs,
         exponents=Exponents(interval)(runs),
-        boundary=Boundary(interval, block, behind(runs))(seed_slopes(runs, block)),
+        boundaries=boundaries,
         local_slopes=LocalSlopes(interval)(runs),
         reductions=reductions(runs),
         exponents_by_loss=LossExponents(interval)(records.curves(runs), losses),

@@ -14,9 +14,9 @@ from matplotlib.figure import Figure
 
 from analysis import figures
 from analysis.collect import POINT
-from analysis.figures.canvas import entitle, titled
+from analysis.figures.canvas import entitle, share_legend, titled
 from analysis.figures.cosines import cosine_bar
-from analysis.figures.panels import panels, share_legend
+from analysis.figures.panels import panels
 from analysis.names import plain_name
 from analysis.reductions import widest
 from analysis.snapshots import MANY, SnapshotError, evenly, field, gathered, layers, neurons, output
@@ -35,7 +35,7 @@ def output_curves(ax: Axes, last: pd.DataFrame) -> Axes:
     rows = _spread(last)
     grid = panels(ax, len(rows))
     for here, (_, row) in zip(grid, rows.iterrows(), strict=True):
-        figures.output_curve(output(row["path"]), here).set_title(_place(row), fontsize=11)
+        figures.output_curve(output(row["path"]), here).set_title(_place(row))
     share_legend(grid)
     return _headed(grid, "Output of the network after training, and the data", rows, len(rows), len(last))
 
@@ -46,7 +46,7 @@ def orientation(ax: Axes, last: pd.DataFrame, snapshots: pd.DataFrame) -> Axes:
     for here, (_, row) in zip(grid, last.iterrows(), strict=True):
         way = [neurons(path) for path in snapshots.loc[snapshots["key"] == row["key"], "path"]]
         initial = way[0] if len(way) > 1 else None
-        figures.orientation(way[-1], here, initial, way if len(way) > 2 else ()).set_title(_place(row), fontsize=11)
+        figures.orientation(way[-1], here, initial, way if len(way) > 2 else ()).set_title(_place(row))
     share_legend(grid)
     return _headed(grid, "Where the neurons point, and how large they are", last, len(last), len(last))
 
@@ -56,7 +56,7 @@ def direction_field(ax: Axes, last: pd.DataFrame) -> Axes:
     grid = panels(ax, len(last), square=True)
     for here, (_, row) in zip(grid, last.iterrows(), strict=True):
         counted = _field(row, here).get_title().rpartition(": ")[2]
-        here.set_title(f"{_place(row)}: {counted}", fontsize=11)
+        here.set_title(f"{_place(row)}: {counted}")
     share_legend(grid)
     title = "Neurons after training in the plane of weight and bias, and their directions"
     return _headed(grid, title, last, len(last), len(last))
@@ -87,9 +87,7 @@ def cosine_matrices(ax: Axes, last: pd.DataFrame) -> Axes:
     deep = len({name for _, name, _ in shown}) > 1
     for here, (row, name, table) in zip(grid, shown, strict=True):
         title = figures.cosine_matrix(table, here, bar=False).get_title()
-        here.set_title(
-            f"{row.get('label', _place(row))}{f', layer {plain_name(name)}' if deep else ''}\n{title}", fontsize=9.5
-        )
+        here.set_title(f"{row.get('label', _place(row))}{f', layer {plain_name(name)}' if deep else ''}\n{title}")
     cosine_bar(grid[0], grid)
     rows = last[last["key"].isin([row["key"] for row, _, _ in shown])]
     where = f"; at {_places(rows)}" if "label" in rows else ""
@@ -111,7 +109,7 @@ def lines_by_scale(ax: Axes, runs: pd.DataFrame, level: float) -> Axes:
     grid = panels(ax, 2 * len(flows), columns=2)
     for here, (flow, count) in zip(grid, product(flows, figures.COUNTS), strict=True):
         figures.lines_by_scale(runs[runs["flow"] == flow], count, here, level)
-        here.set_title(f"flow {flow}: {here.get_title().partition(',')[0]}", fontsize=11)
+        here.set_title(f"flow {flow}: {here.get_title().partition(',')[0]}")
     share_legend(grid)
     title = f"Lines at the end, mean over seeds and its {level:.0%} interval; dashed: the multiplicity p"
     return _headed(grid, title, runs, 1, 1)
@@ -137,7 +135,7 @@ def _by_point(ax: Axes, curves: pd.DataFrame, draw: Callable[[pd.DataFrame, Axes
     grid = panels(ax, len(rows))
     for here, (_, row) in zip(grid, rows.iterrows(), strict=True):
         runs = shown[np.logical_and.reduce([shown[name] == row[name] for name in POINT])]
-        draw(runs, here).set_title(_place(row), fontsize=11)
+        draw(runs, here).set_title(_place(row))
     share_legend(grid)
     return _headed(grid, title, shown, len(rows), len(points))
 
@@ -150,7 +148,7 @@ def moments(ax: Axes, name: str, run: pd.DataFrame) -> Axes:
     for here, (_, row) in zip(grid, rows.iterrows(), strict=True):
         counted = draw(row, here).get_title().rpartition(": ")[2]
         moment = f"step {row['step']}, loss {row['mse']:.3g}"
-        here.set_title(moment if name == "orientation" else f"{moment}\n{counted}", fontsize=9.5)
+        here.set_title(moment if name == "orientation" else f"{moment}\n{counted}")
     if name == "cosine_matrices":
         cosine_bar(grid[0], grid)
     else:
@@ -205,5 +203,5 @@ def _headed(axes: list[Axes], title: str, rows: pd.DataFrame, points: int, total
     some = f", {points} of {total} plane points" if points < total else ""
     figure = cast(Figure, axes[0].figure)
     letters = int(_LETTERS * figure.get_figwidth())
-    figure.suptitle(titled(title, rows, f"{runs}{some}", letters=letters), fontsize=12)
+    figure.suptitle(titled(title, rows, f"{runs}{some}", letters=letters))
     return axes[0]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from analysis.figures.animation import animation
-from analysis.figures.canvas import NothingToDrawError
+from analysis.figures.canvas import NothingToDrawError, share_legend
 from analysis.figures.cosines import cosine_matrix
 from analysis.figures.counts import cluster_map, effective_width_map
 from analysis.figures.curves import effective_ratio, output_curve, training_curves
@@ -13,7 +13,6 @@ from analysis.figures.initial import COUNTS, alignment, lines_by_scale
 from analysis.figures.levels import exponent_by_loss
 from analysis.figures.orientation import orientation, orientation_plate
 from analysis.figures.over import number_over
-from analysis.figures.panels import share_legend
 from analysis.figures.phase import phase_diagram
 from analysis.figures.widths import relative_change, relative_change_map
 

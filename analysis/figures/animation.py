@@ -47,13 +47,13 @@ def animation(moments: Sequence[pd.DataFrame], path: Path) -> Path:
     ax.scatter(*_points(moments[0]), **{**look, "s": 5}, color=INITIAL, label="before training")
     dots = ax.scatter([], [], **look, color=FINAL, label="now")
     angle_axes(ax)
-    ax.legend(loc="upper right", frameon=True, fontsize=8)
+    ax.legend(loc="upper right", frameon=True)
     writer = PillowWriter(fps=_RATE)
     with writer.saving(figure, str(path), dpi=100):
         for place in [*chosen, *[chosen[-1]] * _PAUSE]:
             dots.set_offsets(np.stack(_points(moments[place]), axis=1))
             dots.set_facecolor([(*to_rgb(FINAL), 1.0 if active else 0.25) for active in moments[place]["active"]])
-            ax.set_title(_title(moments[place]), fontsize=11, family="monospace")
+            ax.set_title(_title(moments[place]), family="monospace")
             writer.grab_frame()
     return path
 

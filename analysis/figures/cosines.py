@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from analysis.directions import Groups, groups
 from analysis.figures.canvas import NothingToDrawError, axes
-from analysis.figures.quantity import SIGNED
+from analysis.figures.style import current
 from analysis.snapshots import coordinates
 
 __all__ = ["MOST", "cosine_bar", "cosine_matrix", "ordered"]
@@ -66,7 +66,7 @@ def cosine_matrix(
     side = len(shown)
     ax.imshow(
         cosines[np.ix_(place, place)],
-        cmap=SIGNED,
+        cmap=current().signed_map,
         norm=_RANGE,
         extent=(0, side, side, 0),
         interpolation="nearest",
@@ -75,7 +75,7 @@ def cosine_matrix(
     ax.set(xlabel="neurons, ordered", ylabel="neurons, ordered", xlim=(0, side), ylim=(side, 0))
     for axis in (ax.xaxis, ax.yaxis):
         axis.set_major_locator(MaxNLocator("auto", integer=True))
-    ax.set_title(_title(found, len(w), side, lines, _weight(neurons) if weighted else ""), fontsize=10)
+    ax.set_title(_title(found, len(w), side, lines, _weight(neurons) if weighted else ""))
     if bar:
         cosine_bar(ax, ax)
     return ax
@@ -84,7 +84,7 @@ def cosine_matrix(
 def cosine_bar(ax: Axes, beside: Any) -> None:
     """Draw the colour bar of cosines beside axes, one or several."""
     bar = ax.figure.colorbar(
-        ScalarMappable(_RANGE, SIGNED), ax=beside, pad=0.02, aspect=30, ticks=[-1, -0.5, 0, 0.5, 1]
+        ScalarMappable(_RANGE, current().signed_map), ax=beside, pad=0.02, aspect=30, ticks=[-1, -0.5, 0, 0.5, 1]
     )
     bar.set_label("cosine between neurons   (1: same direction, −1: opposite)")
 
@@ -135,10 +135,10 @@ def _frames(ax: Axes, member: NDArray[np.int64], shares: Values) -> None:
         if count >= 2:
             ax.add_patch(Rectangle((start, start), count, count, fill=False, edgecolor="black", lw=1.4))
         if count >= _ROOM * len(member):
-            look: dict[str, Any] = {"fontsize": 8.5, "ha": "center", "va": "center", "path_effects": _HALO}
+            look: dict[str, Any] = {"fontsize": "small", "ha": "center", "va": "center", "path_effects": _HALO}
             ax.text(start + count / 2, start + count / 2, f"{shares[name]:.0%}", **look)
         elif shares[name] >= _LARGE:
-            beside: dict[str, Any] = {"fontsize": 8.5, "ha": "right" if 2 * start > len(member) else "left"}
+            beside: dict[str, Any] = {"fontsize": "small", "ha": "right" if 2 * start > len(member) else "left"}
             place = start if 2 * start > len(member) else start + count
             ax.text(place, start + count / 2, f" {shares[name]:.0%} ", va="center", path_effects=_HALO, **beside)
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pandas as pd
-from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
 from analysis.bounds import bounds, flags
 from analysis.figures.canvas import NothingToDrawError, axes, legend_below
+from analysis.figures.style import BLUE, ORANGE, RED, looks
 from analysis.intervals import Interval
 from analysis.plateaus import LONG, SLOPE, plateaus
 from analysis.snapshots import Output
@@ -18,7 +18,7 @@ from condense.schema import FLOWS
 
 __all__ = ["clock", "effective_ratio", "output_curve", "training_curves"]
 
-LOSS, COUNT = "#33517e", "#c8741b"
+LOSS, COUNT = BLUE, ORANGE
 
 CLOCKS = {"time": ("time $t$", "t"), "step": ("step", r"\mathrm{step}")}
 
@@ -32,10 +32,10 @@ def output_curve(output: Output, ax: Axes | None = None) -> Axes:
     """
     ax = axes(ax)
     ax.plot(output.curve["x"], output.curve["f"], color=LOSS, lw=1.8, label="output of the network $f(x)$")
-    look: dict[str, Any] = {"c": "#d1495b", "edgecolors": "white", "zorder": 3, "s": 46}
+    look: dict[str, Any] = {"c": RED, "edgecolors": "white", "zorder": 3, "s": 46}
     ax.scatter(output.data["x"], output.data["y"], label="data", **look)
     ax.set(xlabel="$x$", ylabel="$f(x)$")
-    ax.set_title("Output of the network and the data", fontsize=11)
+    ax.set_title("Output of the network and the data")
     legend_below(ax)
     return ax
 
@@ -80,8 +80,10 @@ def training_curves(curves: pd.DataFrame, ax: Axes | None = None, against: str |
         ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 3, 5)))
         ax.yaxis.set_major_formatter("{x:g}")
         ax.yaxis.set_minor_formatter(NullFormatter())
-    _count_axis(counts, bounds(flags(known))[1])
-    ax.set_title("Loss and number of directions during training", fontsize=11)
+    _count_axis(counts)
+    if meaning := bounds(flags(known))[1]:
+        ax.plot([], [], " ", label=f"numbers of directions: {meaning}")
+    ax.set_title("Loss and number of directions during training")
     _one_legend(ax, counts)
     return ax
 
@@ -102,7 +104,7 @@ def _draw_run(ax: Axes, counts: Axes, run: pd.DataFrame, look: dict[str, Any], n
             counts.plot(there["place"], there[column].astype(float), marker="s", label=label, **styled)
 
 
-def _count_axis(counts: Axes, meaning: str) -> None:
+def _count_axis(counts: Axes) -> None:
     if not counts.lines:
         counts.set_yticks([])
         return
@@ -115,7 +117,7 @@ def _count_axis(counts: Axes, meaning: str) -> None:
     else:
         counts.set_ylim(0, high + 1)
         counts.yaxis.set_major_locator(MaxNLocator(integer=True))
-    counts.set_ylabel("number of directions" + (f"\n{meaning}" if meaning else ""), color=COUNT)
+    counts.set_ylabel("number of directions", color=COUNT)
 
 
 def _one_legend(ax: Axes, counts: Axes) -> None:
@@ -153,8 +155,8 @@ def effective_ratio(
     _single(known, by)
     ax = axes(ax)
     values = known[by].unique()
-    for place, value in enumerate(values):
-        _draw_ratio(ax, known[known[by] == value], str(value), colormaps["tab10"](place % 10), level, against)
+    for value, look in zip(values, looks(len(values)), strict=True):
+        _draw_ratio(ax, known[known[by] == value], str(value), look, level, against)
     ax.set_xscale("symlog", linthresh=known.loc[known[against] > 0, against].min())
     ax.set(xlabel=CLOCKS[against][0], ylabel="effective ratio: directions / neurons")
     ax.set_ylim(bottom=0)
@@ -162,7 +164,7 @@ def effective_ratio(
     band = f"mean over {seeds} seeds and its {level:.0%} interval" if seeds > 1 else "one seed, no interval"
     meaning = bounds(flags(known))[1]
     band += f"; {meaning}" if meaning else ""
-    ax.set_title(f"How many of the neurons are different, during training\n{band}", fontsize=11)
+    ax.set_title(f"How many of the neurons are different, during training\n{band}")
     legend_below(ax)
     return ax
 
@@ -179,12 +181,13 @@ def _single(known: pd.DataFrame, by: str) -> None:
         )
 
 
-def _draw_ratio(ax: Axes, known: pd.DataFrame, label: str, colour: Any, level: float, against: str) -> None:
+def _draw_ratio(ax: Axes, known: pd.DataFrame, label: str, look: tuple[str, str], level: float, against: str) -> None:
     copies = 1 + known["antisymmetric"].astype(int) if "antisymmetric" in known else 1
     ratio = known["clusters"].astype(float) / (known["neurons"] * copies)
     table = known.assign(ratio=ratio).pivot_table(values="ratio", index=against, columns="seed", aggfunc="last").ffill()
-    found = Interval(level)(table)
-    ax.plot(found.index, found["value"], "-o", color=colour, lw=1.8, ms=3, label=label, drawstyle="steps-post")
+    found, (colour, shape) = Interval(level)(table), look
+    styled: dict[str, Any] = {"color": colour, "marker": shape, "markevery": 0.08, "ms": 5, "lw": 1.8}
+    ax.plot(found.index, found["value"], label=label, drawstyle="steps-post", **styled)
     ax.fill_between(
         found.index, found["low"].astype(float), found["high"].astype(float), color=colour, alpha=0.2, lw=0, step="post"
     )

@@ -12,11 +12,12 @@ from matplotlib.patches import Circle
 from analysis.directions import groups, stable
 from analysis.figures.canvas import axes, legend_below
 from analysis.figures.orientation import FINAL, planar
+from analysis.figures.style import BLUE
 from analysis.snapshots import coordinates
 
 __all__ = ["direction_field"]
 
-LINE = "#33517e"
+LINE = BLUE
 
 WRITTEN = 0.03
 """The least share that is written."""
@@ -57,7 +58,7 @@ def direction_field(
     count = f"{found.count} {noun}" if len(found) == 1 else f"{found.count} {noun}s"
     if field is not None:
         count += f", {len(_stable(field, lines))} stable in the field"
-    ax.set_title(f"Neurons in the plane of weight and bias: {count}", fontsize=11)
+    ax.set_title(f"Neurons in the plane of weight and bias: {count}")
     legend_below(ax)
     return ax
 
@@ -67,7 +68,7 @@ def _ray(ax: Axes, direction: np.ndarray, share: float, both: bool, label: str |
     ax.plot(x, y, color=LINE, lw=0.8 + 4 * share, alpha=0.6, label=label, zorder=2, solid_capstyle="butt")
     if share >= WRITTEN:
         place = 1.12 * direction
-        ax.text(place[0], place[1], f"{share:.0%}", ha="center", va="center", fontsize=8.5, color=LINE)
+        ax.text(place[0], place[1], f"{share:.0%}", ha="center", va="center", fontsize="small", color=LINE)
 
 
 def _stable(field: pd.DataFrame, lines: bool) -> np.ndarray:

@@ -2,30 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import pandas as pd
-from matplotlib import colormaps
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from analysis import regimes
 from analysis.collect import POINT
 from analysis.exponents import usable
 from analysis.figures import marks
-from analysis.figures.canvas import NothingToDrawError, axes, described, entitle, legend_below
+from analysis.figures.canvas import NothingToDrawError, axes, described, entitle, legend_below, share_legend
 from analysis.figures.layout import line_coordinate
-from analysis.figures.panels import panels, share_legend
+from analysis.figures.panels import panels
 from analysis.figures.phase import phase_diagram
 from analysis.figures.quantity import symbol
+from analysis.figures.style import RED, current, looks
 from analysis.figures.widths import chosen_points
 from analysis.ladder import climbed
 from analysis.made import theory_of
 
 __all__ = ["collapse", "infinite_width", "zero_line"]
 
-_WIDE = (17.0, 8.0)  # inches, of two diagrams side by side
+_WIDE = (7.9, 6.2)  # inches, of one of two diagrams side by side
 
 
 def infinite_width(
@@ -51,10 +50,7 @@ def infinite_width(
     Raises:
         NothingToDrawError: no point has an exponent of this block, here or beside.
     """
-    left, right = panels(axes(ax), 2, columns=2)
-    figure = cast(Figure, left.figure)
-    figure.set_size_inches(*_WIDE)
-    figure.set_layout_engine("constrained")  # to be laid out again for each of the two
+    left, right = panels(axes(ax), 2, columns=2, size=_WIDE)
     phase_diagram(measured, measured_boundary, block, left)
     entitle(left, f"At widths {widths}", exponents, described(measured))
     frame = _as_measured(exponents, block)
@@ -96,15 +92,14 @@ def zero_line(table: pd.DataFrame, block: str = "w", ax: Axes | None = None) -> 
         raise NothingToDrawError("no zero line to draw: no row of the plane has a zero")
     ax, theory = axes(ax), theory_of(known)
     rows = np.unique(known["gamma_prime"])
-    shades = colormaps["viridis"](np.linspace(0, 0.9, len(rows)))
-    for colour, gamma_prime in zip(shades, rows.tolist(), strict=True):
+    shades = current().map(np.linspace(0, 0.9, len(rows)))
+    for colour, (_, shape), gamma_prime in zip(shades, looks(len(rows)), rows.tolist(), strict=True):
         row = known[known["gamma_prime"] == gamma_prime]
         off = row["gamma"] - (row["gamma_theory"] if theory else 0.0)
         ends = [row["gamma"] - row["gamma_low"], row["gamma_high"] - row["gamma"]]
         look: dict[str, Any] = {"color": colour, "ms": 5, "capsize": 3, "lw": 1.3}
         name = rf"$\gamma' = {gamma_prime:g}$"
-        shape = "s-" if gamma_prime > 0 else "o-"
-        ax.errorbar(row["width"], off, np.nan_to_num(ends).clip(min=0), fmt=shape, label=name, **look)
+        ax.errorbar(row["width"], off, np.nan_to_num(ends).clip(min=0), fmt=f"{shape}-", label=name, **look)
     if theory:
         ax.axhline(0, ls="--", color="black", lw=1.5, label=rf"theory, {theory.name}, $m \to \infty$")
     ax.set_xscale("log")
@@ -142,8 +137,7 @@ def collapse(
     """
     if compared.empty:
         raise NothingToDrawError("no collapse to draw: no place was computed by two numbers of neurons")
-    left, right = panels(axes(ax), 2, columns=2)
-    cast(Figure, left.figure).set_size_inches(14.0, 6.6)
+    left, right = panels(axes(ax), 2, columns=2, size=(6.4, 4.8))
     _curves(left, runs, tests, block)
     _ratios(right, runs, compared, verdicts, block)
     share_legend([left, right])
@@ -155,7 +149,7 @@ def _curves(ax: Axes, runs: pd.DataFrame, tests: pd.DataFrame, block: str) -> No
     column = f"rd_{block}"
     runs, tests = (climbed(each, [*POINT, "neurons"]) for each in (runs, tests))
     points = chosen_points(usable(runs, block).drop_duplicates(POINT).assign(**{f"S_{block}": 0.0}), block)
-    shades = colormaps["cividis"](np.linspace(0, 0.9, len(points)))
+    shades = current().map(np.linspace(0, 0.9, len(points)))
     for colour, (_, point) in zip(shades, points.iterrows(), strict=True):
         name = rf"$\gamma = {point['gamma']:g}$, $\gamma' = {point['gamma_prime']:g}$"
         line = _means(runs, point, column)
@@ -181,7 +175,7 @@ def _ratios(ax: Axes, runs: pd.DataFrame, compared: pd.DataFrame, verdicts: pd.D
     known = usable(runs, block)
     level = np.exp(np.log(known[column]).groupby([known[name] for name in [*POINT, "width"]]).mean())
     table = compared.join(level, on=[*POINT, "width"]).sort_values(column)
-    colours = colormaps["viridis"](np.linspace(0.2, 0.8, len(verdicts)))
+    colours = current().map(np.linspace(0.2, 0.8, len(verdicts)))
     for colour, (_, verdict) in zip(colours, verdicts.iterrows(), strict=True):
         rows = table[(table["neurons"] == verdict["neurons"]) & (table["against"] == verdict["against"])]
         ratio = np.exp(rows["difference"].to_numpy())
@@ -190,10 +184,10 @@ def _ratios(ax: Axes, runs: pd.DataFrame, compared: pd.DataFrame, verdicts: pd.D
         ax.vlines(rows[column], *ends, color=colour, lw=0.7, alpha=0.35)
         ax.plot(rows[column], ratio, "o", ms=3, color=colour, label=f"{label} (bars: two standard errors)")
         failed = rows[rows["fails"]]
-        ax.plot(failed[column], np.exp(failed["difference"]), "x", ms=9, mew=2, color="#d1495b")
+        ax.plot(failed[column], np.exp(failed["difference"]), "x", ms=9, mew=2, color=RED)
     if compared["fails"].any():
-        ax.plot([], [], "x", ms=9, mew=2, color="#d1495b", label="differs by more than chance allows")
+        ax.plot([], [], "x", ms=9, mew=2, color=RED, label="differs by more than chance allows")
     ax.axhline(1, ls="--", color="black", lw=1.2)
     rd, most = symbol(r"\mathrm{RD}", block), " or ".join(map(str, compared["against"].unique()))
     ax.set(xscale="log", xlabel=f"${rd}$ by {most} neurons", ylabel=f"${rd}$ by fewer neurons over ${rd}$ by {most}")
-    ax.set_title("Their ratio at every plane point and width: 1 where the number does not matter", fontsize=11)
+    ax.set_title("Their ratio at every plane point and width: 1 where the number does not matter")

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import pandas as pd
-from matplotlib import colormaps
 from matplotlib.axes import Axes
 
 from analysis.bounds import bounds, flags
 from analysis.figures.canvas import NothingToDrawError, axes, legend_below
 from analysis.figures.curves import CLOCKS, clock
+from analysis.figures.style import BLUE, ORANGE, looks
 from analysis.intervals import Interval
 
 __all__ = ["COUNTS", "MULTIPLICITY", "alignment", "lines_by_scale"]
@@ -24,10 +24,10 @@ COUNTS: Mapping[str, str] = {
 }
 
 _COSINES = {
-    "cosine_z": ("#33517e", "-", "to $z$, by amplitude"),
-    "cosine_z_unweighted": ("#33517e", ":", "to $z$, every neuron alike"),
-    "cosine_sign_z": ("#c8741b", "-", "to sign($z$), by amplitude"),
-    "cosine_sign_z_unweighted": ("#c8741b", ":", "to sign($z$), every neuron alike"),
+    "cosine_z": (BLUE, "-", "to $z$, by amplitude"),
+    "cosine_z_unweighted": (BLUE, ":", "to $z$, every neuron alike"),
+    "cosine_sign_z": (ORANGE, "-", "to sign($z$), by amplitude"),
+    "cosine_sign_z_unweighted": (ORANGE, ":", "to sign($z$), every neuron alike"),
 }
 
 
@@ -53,7 +53,7 @@ def alignment(curves: pd.DataFrame, ax: Axes | None = None, against: str | None 
         ax.plot(table.index, table.mean(axis=1), style, color=colour, lw=1.8, marker="o", ms=3, label=label)
     ax.set_xscale("symlog", linthresh=curves.loc[curves[against] > 0, against].min())
     ax.set(xlabel=CLOCKS[against][0], ylabel=r"mean $|\cos|$ of the input weights", ylim=(0, 1.03))
-    ax.set_title("Where the neurons turn to", fontsize=11)
+    ax.set_title("Where the neurons turn to")
     legend_below(ax)
     return ax
 
@@ -78,17 +78,20 @@ def lines_by_scale(runs: pd.DataFrame, count: str = "lines", ax: Axes | None = N
         raise NothingToDrawError(f"no lines against scale to draw: {count} is not there at two scales of the weights")
     ax = axes(ax)
     names = list(known["activation"].unique())
+    shades = looks(len(names))
     for place, name in enumerate(names):
-        rows, colour = known[known["activation"] == name], colormaps["tab10"](place)
+        rows, (colour, shape) = known[known["activation"] == name], shades[place]
         table = rows.assign(**{count: rows[count].astype(float)}).pivot_table(count, "beta2", "seed")
         found = Interval(level)(table)
         shift = 1.07 ** (place - (len(names) - 1) / 2)  # so that intervals lie side by side
         spread = [found["value"] - found["low"], found["high"] - found["value"]]
         p = MULTIPLICITY.get(name)
         label = f"{name}, p = {p}" if p else f"{name}, no p"
-        ax.errorbar(found.index * shift, found["value"], spread, fmt="-o", color=colour, ms=5, capsize=2, label=label)
+        ax.errorbar(
+            found.index * shift, found["value"], spread, fmt=f"-{shape}", color=colour, ms=5, capsize=2, label=label
+        )
         more = found[found["value"] > p] if p else found.iloc[:0]
-        ax.plot(more.index * shift, more["value"], "o", ms=4, mfc="white", mec=colour, zorder=4)
+        ax.plot(more.index * shift, more["value"], shape, ms=4, mfc="white", mec=colour, zorder=4)
     ax.plot([], [], "o", ms=5, mfc="white", mec="0.3", label="hollow: more than p lines, the claim does not hold")
     for p in sorted({MULTIPLICITY[name] for name in names if name in MULTIPLICITY}):
         ax.axhline(p, color="0.45", ls="--", lw=0.9)
@@ -99,6 +102,6 @@ def lines_by_scale(runs: pd.DataFrame, count: str = "lines", ax: Axes | None = N
     seeds = known["seed"].nunique()
     band = f", mean over {seeds} seeds and its {level:.0%} interval" if seeds > 1 else ", one seed"
     meaning = bounds(flags(known, count.replace("lines", "clusters")))[1]
-    ax.set_title(f"{COUNTS[count]}{band}" + (f"\n{meaning}" if meaning else ""), fontsize=11)
+    ax.set_title(f"{COUNTS[count]}{band}" + (f"\n{meaning}" if meaning else ""))
     legend_below(ax)
     return ax

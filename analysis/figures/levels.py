@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from matplotlib import colormaps
 from matplotlib.axes import Axes
 
 from analysis.collect import POINT
 from analysis.figures.canvas import NothingToDrawError, axes, entitle, legend_below
 from analysis.figures.quantity import NAMES, symbol
+from analysis.figures.style import current
 from analysis.made import theory_of
 from condense.theory import early
 
@@ -59,7 +59,7 @@ def exponent_by_loss(
         found = found.assign(place=found["loss"].map(places) + shift).sort_values("place")
         shade = columns.index(point.gamma_prime) / max(len(columns) - 1, 1)
         shape = _SHAPES[rows.index(point.gamma) % len(_SHAPES)]
-        colour = colormaps["viridis"](0.88 * shade)
+        colour = current().map(0.88 * shade)
         _draw(ax, found, block, point, {"color": colour, "marker": shape})
         if theory.of(block):
             ax.axhline(theory.exponents(*point)[block], ls="--", lw=1, color=colour, zorder=1)

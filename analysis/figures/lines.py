@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from analysis.figures.canvas import COORDINATES, entitle
+from analysis.figures.canvas import coordinate_label, entitle, explained
 from analysis.figures.quantity import Quantity, symbol
+from analysis.figures.style import BLUE, RED
 from analysis.made import theory_of
 
 __all__ = ["exponent_line", "held", "value_line"]
@@ -20,9 +21,9 @@ _FIXED = {"gamma": ("gamma_prime", r"\gamma'"), "gamma_prime": ("gamma", r"\gamm
 def value_line(ax: Axes, frame: pd.DataFrame, quantity: Quantity, along: str) -> None:
     """Draw a quantity against the coordinate that varies."""
     points = frame.dropna(subset=quantity.column).sort_values(along)
-    ax.plot(points[along], points[quantity.column], "o-", color="#33517e", ms=6, lw=0.8)
+    ax.plot(points[along], points[quantity.column], "o-", color=BLUE, ms=6, lw=0.8)
     ax.set(
-        xlabel=COORDINATES[along].replace("\n", "   ").replace("upwards", "to the right"),
+        xlabel=coordinate_label(along),
         ylabel=quantity.label,
     )
     entitle(ax, quantity.title, frame, held(frame, along))
@@ -41,13 +42,13 @@ def exponent_line(ax: Axes, frame: pd.DataFrame, block: str, along: str) -> None
     ax.axhline(0, color="0.5", lw=0.8)
     error = np.nan_to_num(np.stack([value - low, high - value]).clip(min=0))
     level = f", {frame['level'].iloc[0]:.0%} interval over seeds" if low.notna().any() else ", no interval (one seed)"
-    look: dict[str, Any] = {"fmt": "o", "color": "#33517e", "ms": 6, "capsize": 3}
+    look: dict[str, Any] = {"fmt": "o", "color": BLUE, "ms": 6, "capsize": 3}
     ax.errorbar(points[along], value, error, label=f"measured{level}", **look)
     _theory_curve(ax, frame, block, along)
     _unconverged(ax, points, block, along)
-    ax.set(xlabel=COORDINATES[along].replace("\n", "   ").replace("upwards", "to the right"))
+    ax.set_xlabel(coordinate_label(along))
     ax.set_ylabel(f"${symbol('S', block)}$")
-    for y, word in ((0.98, "$S > 0$: condensed"), (0.02, "$S < 0$: linear")):
+    for y, word in ((0.98, explained("condensed", ": $S > 0$")), (0.02, explained("linear", ": $S < 0$"))):
         ax.text(1.01, y, word, transform=ax.transAxes, rotation=270, va="top" if y > 0.5 else "bottom")
 
 
@@ -67,6 +68,6 @@ def _theory_curve(ax: Axes, frame: pd.DataFrame, block: str, along: str) -> None
 def _unconverged(ax: Axes, points: pd.DataFrame, block: str, along: str) -> None:
     doubtful = points[points["converged"] < points["runs"]]
     if len(doubtful):
-        look: dict[str, Any] = {"marker": "v", "s": 130, "facecolors": "none", "edgecolors": "#d1495b"}
+        look: dict[str, Any] = {"marker": "v", "s": 130, "facecolors": "none", "edgecolors": RED}
         label = "some runs did not converge or failed (not used)"
         ax.scatter(doubtful[along], doubtful[f"S_{block}"], label=label, **look)

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from analysis.figures.canvas import colour_bar, coordinate_labels, lay_out
+from analysis.figures.canvas import colour_bar, coordinate_labels, when_placed
 from analysis.figures.layout import cells, edges, grid_part
 from analysis.figures.quantity import Quantity
+from analysis.figures.style import dots, font
 from analysis.line import scattered
 
 __all__ = ["draw_map", "write_values"]
 
-_SIZE = 6.5  # of the numbers, in points
+_SIZE = 0.65  # of the numbers, by that of labels
 _LOWER = 0.4  # the share of a cell's height that is left for its number below the marks
 _EM = 0.62  # the mean width of a letter of these numbers over their size
 
@@ -62,8 +64,8 @@ def _draw_points(ax: Axes, points: pd.DataFrame, quantity: Quantity, edge: str) 
     known = points[points[quantity.column].notna()]
     unknown = points.drop(known.index)
     colours: dict[str, Any] = {"c": known[quantity.column], "norm": quantity.norm, "cmap": quantity.cmap}
-    ax.scatter(known["gamma"], known["gamma_prime"], s=90, edgecolors=edge, linewidths=0.8, zorder=3, **colours)
-    ax.scatter(unknown["gamma"], unknown["gamma_prime"], s=110, c="none", edgecolors="0.6", zorder=3)
+    ax.scatter(known["gamma"], known["gamma_prime"], s=dots(90), edgecolors=edge, linewidths=0.8, zorder=3, **colours)
+    ax.scatter(unknown["gamma"], unknown["gamma_prime"], s=dots(110), c="none", edgecolors="0.6", zorder=3)
 
 
 def _keep_limits(ax: Axes) -> None:
@@ -77,7 +79,10 @@ def write_values(ax: Axes, frame: pd.DataFrame, quantity: Quantity, prefix: pd.S
     texts = [quantity.written(value) for value in grid[quantity.column]]
     if prefix is not None:
         texts = [mark + text for mark, text in zip(prefix[grid.index], texts, strict=True)]
-    lay_out(ax)
+    when_placed(ax, partial(_write, ax, grid, quantity, texts))
+
+
+def _write(ax: Axes, grid: pd.DataFrame, quantity: Quantity, texts: list[str]) -> None:
     scale = ax.transData.transform([[0, 0], [1, 1]])
     per_x, per_y = (scale[1] - scale[0]) * 72 / ax.figure.dpi
     sizes = [(cell.width * per_x, cell.height * per_y * _LOWER) for cell in cells(grid)]
@@ -91,7 +96,7 @@ def write_values(ax: Axes, frame: pd.DataFrame, quantity: Quantity, prefix: pd.S
         ax.text(
             *cell.at(0.5, 0.02 + _LOWER / 2),
             text,
-            fontsize=_SIZE,
+            fontsize=font(_SIZE),
             color=readable_on(colour),
             bbox=box,
             **place,
@@ -100,10 +105,11 @@ def write_values(ax: Axes, frame: pd.DataFrame, quantity: Quantity, prefix: pd.S
 
 def _angle(letters: int, width: float, height: float) -> float | None:
     """Return how a text fits into a box given in points: level, upright, or not at all."""
-    length = _SIZE * (_EM * letters + 0.15)
-    if length <= width and height >= 1.2 * _SIZE:
+    size = font(_SIZE)
+    length = size * (_EM * letters + 0.15)
+    if length <= width and height >= 1.2 * size:
         return 0.0
-    return 90.0 if length <= height and width >= 1.2 * _SIZE else None
+    return 90.0 if length <= height and width >= 1.2 * size else None
 
 
 def readable_on(colour: np.ndarray) -> str:

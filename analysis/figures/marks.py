@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,8 +14,10 @@ from matplotlib.collections import LineCollection
 from matplotlib.patches import Rectangle
 from matplotlib.patheffects import withStroke
 
+from analysis.figures.canvas import when_placed
 from analysis.figures.layout import Cell, Side, cells, grid_part
 from analysis.figures.quantity import symbol
+from analysis.figures.style import RED, dots, font
 from analysis.regimes import CRITICAL, measured
 from condense import plane
 from condense.theory import Theory
@@ -37,7 +40,7 @@ THEORY = {
     "theta": r"$\gamma = 1$",
 }
 _HALO = [withStroke(linewidth=2.5, foreground="white")]
-_WORDS = 13  # the size of the regimes' names, in points
+_WORDS = 1.3  # the size of the regimes' names, by that of labels
 _LETTER = 0.62 * _WORDS
 _SHAPES = ("s", "D", "^", "v", "P")
 
@@ -69,8 +72,9 @@ def mark_zero(ax: Axes, boundary: pd.DataFrame, block: str) -> None:
     ax.scatter(
         rows["gamma_local"],
         rows["gamma_prime"],
-        s=32,
+        s=dots(32),
         c="white",
+        clip_on=False,
         edgecolors="black",
         linewidths=1.2,
         zorder=6,
@@ -102,7 +106,7 @@ def mark_critical(ax: Axes, frame: pd.DataFrame, block: str) -> None:
         look: dict[str, Any] = {"colors": "black", "linewidths": 1.6, "zorder": 4.5}
         ax.add_collection(LineCollection(outer_sides(boxes), label=f"outlined: {label}", **look))
     if len(points):
-        ax.scatter(points["gamma"], points["gamma_prime"], s=210, c="none", edgecolors="black", label=label)
+        ax.scatter(points["gamma"], points["gamma_prime"], s=dots(210), c="none", edgecolors="black", label=label)
     _mark_undetermined(ax, frame, (regimes == "undetermined") & frame[f"S_{block}_low"].notna())
 
 
@@ -113,7 +117,7 @@ def _mark_undetermined(ax: Axes, frame: pd.DataFrame, undetermined: pd.Series[bo
         label = f"undetermined at these widths:\ninterval contains 0, goes beyond $\\pm${CRITICAL:g}"
         look: dict[str, Any] = {"marker": "$?$", "c": "black", "linewidths": 0.4, "path_effects": _HALO, "zorder": 6}
         x, y = zip(*places, strict=True)
-        ax.scatter(x, y, s=42, label=label, **look)
+        ax.scatter(x, y, s=dots(42), label=label, **look)
 
 
 def _measured(frame: pd.DataFrame, block: str) -> pd.Series[str]:
@@ -149,7 +153,7 @@ def _hatch(ax: Axes, frame: pd.DataFrame, chosen: pd.Series[bool], reason: str |
         ax.add_patch(Rectangle((cell.left, cell.bottom), cell.width, cell.height, lw=0, label=label, **look))
     if len(points):
         label = None if boxes else reason
-        ax.scatter(points["gamma"], points["gamma_prime"], s=110, zorder=3.2, label=label, **look)
+        ax.scatter(points["gamma"], points["gamma_prime"], s=dots(110), zorder=3.2, label=label, **look)
 
 
 def _split(frame: pd.DataFrame, chosen: pd.Series[bool]) -> tuple[list[Cell], pd.DataFrame]:
@@ -167,8 +171,8 @@ def mark_unconverged(ax: Axes, frame: pd.DataFrame) -> None:
     places = [cell.at(0.5, 0.88) for cell in boxes] + list(zip(points["gamma"], above, strict=True))
     if places:
         x, y = zip(*places, strict=True)
-        look: dict[str, Any] = {"marker": "v", "c": "#d1495b", "edgecolors": "white", "zorder": 5}
-        ax.scatter(x, y, s=30, label="some runs did not converge or failed (not used)", **look)
+        look: dict[str, Any] = {"marker": "v", "c": RED, "edgecolors": "white", "zorder": 5}
+        ax.scatter(x, y, s=dots(30), label="some runs did not converge or failed (not used)", **look)
 
 
 def mark_named(ax: Axes) -> None:
@@ -178,24 +182,27 @@ def mark_named(ax: Axes) -> None:
         if left <= place.gamma <= right and bottom <= place.gamma_prime <= top:
             label = rf"{names}: $(\gamma, \gamma') = ({place.gamma:g}, {place.gamma_prime:g})$"
             look: dict[str, Any] = {"marker": shape, "c": "#ff8c42", "edgecolors": "black", "linewidths": 0.8}
-            ax.scatter(*place, s=42, zorder=5.5, label=label, **look)
+            ax.scatter(*place, s=dots(42), clip_on=False, zorder=5.5, label=label, **look)
 
 
 def name_regimes(ax: Axes, frame: pd.DataFrame, block: str) -> None:
     """Write linear and condensed over cells that were measured so, where a row has enough of them side by side."""
     grid = grid_part(frame)
-    if grid.empty or f"S_{block}_low" not in grid:
-        return
+    if len(grid) and f"S_{block}_low" in grid:
+        when_placed(ax, partial(_name_regimes, ax, grid, block))
+
+
+def _name_regimes(ax: Axes, grid: pd.DataFrame, block: str) -> None:
     regimes = _measured(grid, block).where(grid["converged"].eq(grid["runs"]), "marked")
-    points = ax.get_window_extent().width * 72 / ax.figure.dpi
+    room = ax.get_window_extent().width * 72 / ax.figure.dpi
     for word in ("linear", "condensed"):
-        need = _LETTER * len(word) / points * np.ptp(ax.get_xlim())
+        need = font(_LETTER) * len(word) / room * np.ptp(ax.get_xlim())
         spans = [span for span in _spans(grid, regimes == word) if span.width >= need]
         if spans:
             widest = max(span.width for span in spans)
             roomy = [span for span in spans if span.width >= 0.7 * widest]
             place = roomy[len(roomy) // 2].at(0.5, 0.76)
-            look: dict[str, Any] = {"fontsize": _WORDS, "style": "italic", "path_effects": _HALO, "zorder": 7}
+            look: dict[str, Any] = {"fontsize": font(_WORDS), "style": "italic", "path_effects": _HALO, "zorder": 7}
             ax.text(*place, word, ha="center", va="center", **look)
 
 

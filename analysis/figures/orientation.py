@@ -7,17 +7,17 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.colors import to_rgb
 from matplotlib.patches import Rectangle
 
 from analysis.figures.canvas import NothingToDrawError, axes, coordinate_labels, legend_below
+from analysis.figures.style import RED, current
 
 __all__ = ["ANGLE", "FINAL", "INITIAL", "angle_axes", "orientation", "orientation_plate", "planar"]
 
-FINAL, INITIAL = "#d1495b", "0.35"
+FINAL, INITIAL = RED, "0.35"
 
 ANGLE = "orientation: angle of (weight, bias)"
 
@@ -68,7 +68,7 @@ def orientation(
     if len(resting):
         _scatter(ax, resting, f"{label}, seeing no data point", s=12, color=FINAL, alpha=0.25, zorder=2.5)
     angle_axes(ax)
-    ax.set_title("Neurons: orientation and amplitude", fontsize=11)
+    ax.set_title("Neurons: orientation and amplitude")
     legend_below(ax)
     return ax
 
@@ -124,7 +124,7 @@ def orientation_plate(neurons: pd.DataFrame, ax: Axes | None = None) -> Axes:
         corner = x - _ROOM / 2, y - _ROOM / 2
         ax.add_patch(Rectangle(corner, _ROOM, _ROOM, facecolor="white", edgecolor="0.6", lw=0.6, zorder=1))
     widths = np.unique(neurons["width"])
-    shades = ["#d1495b"] if len(widths) == 1 else colormaps["plasma"](np.linspace(0.85, 0.1, len(widths)))
+    shades = [RED] if len(widths) == 1 else current().map(np.linspace(0.85, 0.1, len(widths)))
     for colour, width in [*zip(shades, widths, strict=True)][::-1]:
         here = neurons[neurons["width"] == width]
         _fill(ax, here, np.searchsorted(columns, here["gamma"]), np.searchsorted(rows, here["gamma_prime"]), colour)
@@ -153,7 +153,6 @@ def _plate_axes(ax: Axes, columns: np.ndarray, rows: np.ndarray) -> None:
     ax.set_title(
         "Neurons over the plane: a box a point (γ, γ′), a dot a neuron\n"
         "to the right: angle of (weight, bias), −π to π; upwards: amplitude $|a||w|$ / the largest, 0 to 1",
-        fontsize=10,
     )
 
 

@@ -6,14 +6,14 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm, Normalize
 
 from analysis.figures.canvas import NothingToDrawError, axes, legend_below
 from analysis.figures.maps import readable_on
 from analysis.figures.panels import panels
-from analysis.figures.quantity import SIGNED, symbol
+from analysis.figures.quantity import symbol
+from analysis.figures.style import BLUE, RED, current
 from analysis.over import Over
 
 __all__ = ["number_over"]
@@ -47,16 +47,16 @@ def number_over(found: Over, ax: Axes | None = None) -> Axes:
     if len(found.axes) == 2:
         _cells(found.table, found.axes, ax, norm, colours)
         _bar(found, [ax], norm, colours)
-        ax.set_title(_titled(found), fontsize=11)
+        ax.set_title(_titled(found))
         return ax
     third = found.axes[2]
     values = _values(found.table[third])
     drawn = panels(ax, len(values))
     for here, value in zip(drawn, values, strict=True):
         _cells(found.table[found.table[third] == value], found.axes, here, norm, colours)
-        here.set_title(f"{label(third)} = {_text(value)}", fontsize=10)
+        here.set_title(f"{label(third)} = {_text(value)}")
     _bar(found, drawn, norm, colours)
-    drawn[0].figure.suptitle(_titled(found), fontsize=11)
+    drawn[0].figure.suptitle(_titled(found))
     return drawn[0]
 
 
@@ -103,11 +103,11 @@ def _curve(found: Over, known: pd.DataFrame, ax: Axes) -> Axes:
     order = np.argsort(x.to_numpy())
     bars = known["low"].notna().any()
     name = "mean and its interval over seeds" if bars else "one seed, no interval"
-    look: dict[str, Any] = {"fmt": "o-", "color": "#33517e", "ms": 6, "lw": 1, "capsize": 3, "label": name}
+    look: dict[str, Any] = {"fmt": "o-", "color": BLUE, "ms": 6, "lw": 1, "capsize": 3, "label": name}
     ax.errorbar(x.iloc[order], known["value"].iloc[order], error[:, order], **look)
     partly = known["used"] < known["runs"]
     if partly.any() and "converged" in found.kind:
-        marks: dict[str, Any] = {"marker": "v", "c": "#d1495b", "zorder": 5, "s": 40}
+        marks: dict[str, Any] = {"marker": "v", "c": RED, "zorder": 5, "s": 40}
         ax.scatter(x[partly], known["value"][partly], label="some runs there did not converge (not used)", **marks)
     if numeric and _spread(x.to_numpy(float)):
         ax.set_xscale("log")
@@ -118,7 +118,7 @@ def _curve(found: Over, known: pd.DataFrame, ax: Axes) -> Axes:
     if known["value"].min() < 0 < known["value"].max():
         ax.axhline(0, color="0.5", lw=0.8)
     ax.set(xlabel=label(column), ylabel=_named(found.name))
-    ax.set_title(_titled(found), fontsize=11)
+    ax.set_title(_titled(found))
     legend_below(ax)
     return ax
 
@@ -126,13 +126,14 @@ def _curve(found: Over, known: pd.DataFrame, ax: Axes) -> Axes:
 def _colours(name: str, values: np.ndarray) -> tuple[Normalize, Any]:
     """Return the scale of colours: about 0 for numbers of both signs, logarithmic for those over decades."""
     finite = values[np.isfinite(values)]
-    low, high = (finite.min(), finite.max()) if len(finite) else (0.0, 1.0)
+    low, high = current().range or ((finite.min(), finite.max()) if len(finite) else (0.0, 1.0))
     if name.startswith("S_") or low < 0 < high:
         most = max(abs(low), abs(high)) or 1.0
-        return Normalize(-most, most), SIGNED
+        low, high = current().range or (-most, most)
+        return Normalize(low, high), current().signed_map
     if _spread(finite):
-        return LogNorm(low, high), colormaps["cividis"]
-    return Normalize(low, high if high > low else low + (abs(low) or 1.0)), colormaps["cividis"]
+        return LogNorm(low, high), current().map
+    return Normalize(low, high if high > low else low + (abs(low) or 1.0)), current().map
 
 
 def _cells(table: pd.DataFrame, columns: tuple[str, ...], ax: Axes, norm: Normalize, colours: Any) -> None:
@@ -155,12 +156,12 @@ def _cells(table: pd.DataFrame, columns: tuple[str, ...], ax: Axes, norm: Normal
         ax.scatter(empty[:, 1], empty[:, 0], marker="x", c="0.5", s=30, label="no value: too few runs converged")
     if partly:
         rows, places = zip(*partly, strict=True)
-        marks: dict[str, Any] = {"marker": "v", "c": "#d1495b", "edgecolors": "white", "s": 30, "zorder": 5}
+        marks: dict[str, Any] = {"marker": "v", "c": RED, "edgecolors": "white", "s": 30, "zorder": 5}
         ax.scatter(places, np.array(rows) + 0.36, label="some runs did not converge (not used)", **marks)
     for filled in np.argwhere(~np.isnan(image)) if image.size <= _TEXTS else ():
         row, column = map(int, filled)
         value = image[row, column]
-        look: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": 8}
+        look: dict[str, Any] = {"ha": "center", "va": "center", "fontsize": "small"}
         ax.text(column, row, f"{value:.3g}", color=readable_on(np.array(colours(norm(value)))), **look)
     ax.set(xlabel=label(columns[0]), ylabel=label(columns[1]))
     legend_below(ax)

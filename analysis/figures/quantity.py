@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
-from matplotlib import colormaps
-from matplotlib.colors import Colormap, LinearSegmentedColormap, LogNorm, Normalize
+from matplotlib.colors import Colormap, LogNorm, Normalize
 
 from analysis.boundary import COLOUR_RANGE
+from analysis.figures.style import current
 from analysis.names import shortened
 
 __all__ = ["Quantity", "clusters", "effective_width", "exponent", "relative_change"]
@@ -20,9 +20,6 @@ NAMES = {
     "a": "the output weights",
     "theta": "all parameters",
 }
-SIGNED = LinearSegmentedColormap.from_list("signed", ["#08205c", "#2e60b0", "#8e9096", "#e8a33d", "#fff0a0"])
-"""Blue below zero, grey at zero, yellow above; unlike that of diverging maps its lightness tells the sign."""
-
 SYMBOLS = {"theta": r"\theta"}
 
 
@@ -39,7 +36,12 @@ class Quantity:
     norm: Normalize
     written: Callable[[float], str]
     extend: str = "neither"
-    cmap: Colormap = field(default_factory=lambda: colormaps["cividis"])
+    cmap: Colormap = field(default_factory=lambda: current().map)
+
+    def __post_init__(self) -> None:
+        """Let the colours end where the style says."""
+        if (ends := current().range) is not None:
+            self.norm.vmin, self.norm.vmax = ends
 
 
 def symbol(letter: str, block: str) -> str:
@@ -54,12 +56,17 @@ def exponent(block: str) -> Quantity:
     return Quantity(
         f"S_{block}",
         rf"Relative change of {NAMES.get(block, block)} with the width:  ${rd} \sim m^{{{s}}}$",
-        rf"${s}$   (colours end at $\pm${COLOUR_RANGE})",
+        f"${s}$   ({_ends()})",
         Normalize(-COLOUR_RANGE, COLOUR_RANGE),
         signed,
         extend="both",
-        cmap=SIGNED,
+        cmap=current().signed_map,
     )
+
+
+def _ends() -> str:
+    ends = current().range
+    return rf"colours end at $\pm${COLOUR_RANGE}" if ends is None else f"colours end at {ends[0]:g} and {ends[1]:g}"
 
 
 def clusters(values: pd.Series[float]) -> Quantity:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
-from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.ticker import LogLocator, NullFormatter, NullLocator
 
@@ -17,6 +18,7 @@ from analysis.figures.lines import value_line
 from analysis.figures.maps import draw_map, write_values
 from analysis.figures.quantity import NAMES, signed, symbol
 from analysis.figures.quantity import relative_change as quantity_of
+from analysis.figures.style import current, looks
 from analysis.made import made, theory_of
 from analysis.reductions import widest
 from condense.theory import behind
@@ -49,9 +51,9 @@ def relative_change(runs: pd.DataFrame, exponents: pd.DataFrame, block: str = "w
     if points.empty:
         raise NothingToDrawError(f"no exponent S_{block} to draw: it needs two widths or more at a plane point")
     ax = axes(ax)
-    shades = colormaps["cividis"](np.linspace(0, 0.9, len(points)))
-    for colour, (_, point) in zip(shades, points.iterrows(), strict=True):
-        _draw_point(ax, _statistics(runs, point, block), point, block, colour)
+    shades = current().map(np.linspace(0, 0.9, len(points)))
+    for colour, (_, shape), (_, point) in zip(shades, looks(len(points)), points.iterrows(), strict=True):
+        _draw_point(ax, _statistics(runs, point, block), point, block, {"color": colour, "marker": shape})
     if f"S_{block}_predicted" in points:
         ax.plot([], [], "--", color="0.3", lw=1, label=f"slope of the theory, {theory_of(exponents).name}")
     rd = symbol(r"\mathrm{RD}", block)
@@ -83,7 +85,7 @@ def _statistics(runs: pd.DataFrame, point: pd.Series[float], block: str) -> pd.D
     return pd.DataFrame(logs.groupby(runs.loc[here, "width"]).agg(["mean", "std"]))
 
 
-def _draw_point(ax: Axes, table: pd.DataFrame, point: pd.Series[float], block: str, colour: np.ndarray) -> None:
+def _draw_point(ax: Axes, table: pd.DataFrame, point: pd.Series[float], block: str, look: dict[str, Any]) -> None:
     width, mean, deviation = table.index.to_numpy(float), np.exp(table["mean"]), table["std"].fillna(0)
     bars = np.stack([mean - np.exp(table["mean"] - deviation), np.exp(table["mean"] + deviation) - mean])
     middle = np.exp(np.log(width).mean()), np.exp(table["mean"].mean())
@@ -93,11 +95,11 @@ def _draw_point(ax: Axes, table: pd.DataFrame, point: pd.Series[float], block: s
         rf"$\gamma = {point['gamma']:g}$, $\gamma' = {point['gamma_prime']:g}$: "
         f"${symbol('S', block)}$ = {signed(slope)}{given}"
     )
-    ax.errorbar(width, mean, bars, fmt="o", color=colour, ms=5, capsize=2)
-    ax.plot(width, middle[1] * (width / middle[0]) ** slope, "-", color=colour, lw=1.6, label=label)
+    ax.errorbar(width, mean, bars, ls="", ms=5, capsize=2, label=label, **look)
+    ax.plot(width, middle[1] * (width / middle[0]) ** slope, "-", color=look["color"], lw=1.6)
     if f"S_{block}_predicted" in point:
         predicted = point[f"S_{block}_predicted"]
-        ax.plot(width, middle[1] * (width / middle[0]) ** predicted, "--", color=colour, lw=1)
+        ax.plot(width, middle[1] * (width / middle[0]) ** predicted, "--", color=look["color"], lw=1)
 
 
 def relative_change_map(runs: pd.DataFrame, block: str = "w", ax: Axes | None = None) -> Axes:

@@ -12,7 +12,8 @@ from analysis.boundary import Boundary
 from analysis.exponents import Exponents, seed_slopes
 from analysis.figures.layout import Cell, cells, grid_part, line_coordinate
 from analysis.figures.marks import outer_sides
-from analysis.figures.quantity import SIGNED, exponent
+from analysis.figures.quantity import exponent
+from analysis.figures.style import SIGNED
 from analysis.figures.widths import chosen_points
 from condense import plane, records
 from condense.theory import behind
@@ -329,8 +330,8 @@ def test_no_effective_widths_cannot_be_drawn(exponents):
 def test_relative_changes_are_drawn_with_fit_and_theory(runs):
     table = runs((0.8, 0.0), (1.2, 0.0), slope=0.3)
     ax = figures.relative_change(table, Exponents()(table))
-    fits = [line for line in ax.lines if "S_{w}" in str(line.get_label())]
-    assert len(fits) == 2
+    fits = [line for line in ax.lines if line.get_linestyle() == "-" and len(line.get_xdata())]
+    assert len(fits) == sum("S_{w}" in entry for entry in legend(ax)) == 2
     assert ax.get_xscale() == ax.get_yscale() == "log"
     for line in fits:
         x, y = line.get_data()

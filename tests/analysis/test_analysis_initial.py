@@ -6,7 +6,8 @@ import pytest
 from matplotlib.figure import Figure
 
 from analysis import figures
-from analysis.training import compared, drawings
+from analysis.catalogue import COMPARISONS, FIGURES
+from analysis.pipeline import Analysis
 
 
 @pytest.fixture
@@ -75,9 +76,19 @@ def test_alignment_draws_the_mean_over_runs(ax):
         figures.alignment(pd.DataFrame({"mse": [1.0]}))
 
 
-def test_only_scales_spelled_out_at_one_width_are_compared():
+def analysed(table):
     nothing = pd.DataFrame()
-    assert "lines_by_scale" in drawings(runs(), nothing, nothing, 0.9)
-    assert "lines_by_scale" in compared(runs(), {}, {}, 0.9)
-    assert "lines_by_scale" not in drawings(runs().assign(initialisation="plane"), nothing, nothing, 0.9)
-    assert "lines_by_scale" not in drawings(runs(scales=(1e-4,)), nothing, nothing, 0.9)
+    return Analysis(table, nothing, {}, nothing, nothing)
+
+
+def test_only_scales_spelled_out_at_one_width_are_drawn(ax):
+    drawn = FIGURES["lines_by_scale"].draw(analysed(runs()), ax)
+    assert "p = 1" in {text.get_text() for text in drawn.texts}
+    assert COMPARISONS["lines_by_scale"].draw({"": analysed(runs())}, Figure().subplots())
+    for other in (
+        runs().assign(initialisation="plane"),
+        runs(scales=(1e-4,)),
+        runs().assign(width=[50.0, 60.0, 70.0] * 9),
+    ):
+        with pytest.raises(figures.NothingToDrawError, match="it takes one width and init=spelled_out"):
+            FIGURES["lines_by_scale"].draw(analysed(other), Figure().subplots())

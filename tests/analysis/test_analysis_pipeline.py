@@ -9,6 +9,7 @@ from matplotlib.mathtext import MathTextParser
 
 import analysis
 from analysis import output
+from analysis.options import Options
 from condense import records
 
 
@@ -66,9 +67,9 @@ def test_processes_that_draw_share_no_formula_with_the_one_that_forked_them(swee
     found = analysis.analyse(sweep((0.8, 0.0), (1.2, 0.0)))
     MathTextParser("path").parse(r"$\gamma$")
     assert MathTextParser._parse_cached.cache_info().currsize
-    monkeypatch.setattr(output, "_drawn", remembered)
-    assert set(output._figures(found, Path("."))) == {0}
+    monkeypatch.setattr(output, "_by_name", remembered)
+    assert set(output._figures(found, Path("."), Options())) == {0}
 
 
-def remembered(found, folder, name):
+def remembered(name):
     return [MathTextParser._parse_cached.cache_info().currsize]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 import numpy as np
@@ -9,10 +10,14 @@ from PIL import Image
 from synthetic_snapshots import curve, on_grid, rays, two_layer, write_snapshot
 from synthetic_sweep import power_law_rows
 
-from analysis import analyse, analyses, training
+from analysis import analyse, analyses
+from analysis.catalogue import ANIMATIONS, COMPARISONS, FIGURES, chosen_runs, drawings
 from analysis.cli import main
+from analysis.figures import NothingToDrawError
 from analysis.snapshots import snapshots
 from condense import records
+
+ON_THE_WAY = {name for name, figure in {**FIGURES, **COMPARISONS}.items() if "snapshots" in figure.needs}
 
 
 def write_point(folder: Path, gamma: float, steps=(0, 100), d: int = 2, name: str = "", **columns) -> Path:
@@ -29,13 +34,23 @@ def write_point(folder: Path, gamma: float, steps=(0, 100), d: int = 2, name: st
 
 
 def written(folder: Path, suffix: str = ".png") -> set[str]:
-    return {path.stem for path in (folder / "analysis").iterdir() if path.suffix == suffix} & set(training.NAMES)
+    return {path.stem for path in (folder / "analysis").iterdir() if path.suffix == suffix} & ON_THE_WAY
 
 
-def drawn(name: str, snapshots, curves):
+def drawn(name: str, found):
     figure = Figure()
-    training.drawings(curves, snapshots, curves, 0.9)[name](figure.subplots())
+    drawings(found)[name](figure.subplots())
     return figure
+
+
+def allowed(named, *given) -> set[str]:
+    """The figures of snapshots and curves that there is something to draw for."""
+    names = set()
+    for name in ON_THE_WAY & set(named):
+        with contextlib.suppress(NothingToDrawError):
+            named[name](*given, Figure().subplots())
+            names.add(name)
+    return names
 
 
 def test_a_sweep_of_one_input_shows_outputs_orientations_and_curves(tmp_path, capsys):
@@ -48,7 +63,7 @@ def test_a_sweep_of_one_input_shows_outputs_orientations_and_curves(tmp_path, ca
         assert moving.n_frames == 10
     assert "orientation.gif" in capsys.readouterr().out
     found = analyse(tmp_path)
-    figure = drawn("orientation", found.snapshots, found.curves)
+    figure = drawn("orientation", found)
     assert [ax.get_title() for ax in figure.axes] == [rf"$\gamma = {g}$, $\gamma' = 0$" for g in ("0.5", "1", "1.75")]
     final = next(item for item in figure.axes[0].collections if item.get_label() == "after training")
     np.testing.assert_allclose(final.get_offsets()[:, 0], 0.9)
@@ -71,14 +86,14 @@ def test_many_points_are_a_plate(tmp_path):
     for gamma in np.arange(13) / 10:
         write_point(tmp_path, gamma)
     found = analyse(tmp_path)
-    assert set(training.drawings(found.runs, found.snapshots, found.curves, 0.9)) == {
+    assert allowed(drawings(found)) == {
         "training_curves",
         "output_curves",
         "orientation_plate",
     }
-    plate = drawn("orientation_plate", found.snapshots, found.curves).axes[0]
+    plate = drawn("orientation_plate", found).axes[0]
     assert len(plate.patches) == 13
-    outputs = drawn("output_curves", found.snapshots, found.curves)
+    outputs = drawn("output_curves", found)
     assert len(outputs.axes) == 12
     assert "12 of 13 plane points" in outputs.get_suptitle()
 
@@ -87,11 +102,11 @@ def test_data_of_more_inputs_show_cosine_matrices(tmp_path):
     write_point(tmp_path, 1.0, d=4)
     write_point(tmp_path, 1.2, d=4)
     found = analyse(tmp_path)
-    assert set(training.drawings(found.runs, found.snapshots, found.curves, 0.9)) == {
+    assert allowed(drawings(found)) == {
         "training_curves",
         "cosine_matrices",
     }
-    first, second, bar = drawn("cosine_matrices", found.snapshots, found.curves).axes
+    first, second, bar = drawn("cosine_matrices", found).axes
     assert "2 lines carry" in first.get_title()
     assert "1.2" in second.get_title()
     assert "cosine" in bar.get_ylabel()
@@ -103,20 +118,21 @@ def test_a_deep_network_has_a_matrix_a_layer(tmp_path):
     blocks = {name: rng.standard_normal((1, 6, d)) for name, d in (("w1", 2), ("w2", 7), ("w3", 7))}
     write_snapshot(job, job.name, 5, final=True, a=np.ones((1, 6)), **blocks, **on_grid())
     found = analyse(tmp_path)
-    assert set(training.drawings(found.runs, found.snapshots, found.curves, 0.9)) == {
+    assert allowed(drawings(found)) == {
         "training_curves",
         "output_curves",
         "cosine_matrices",
     }
-    titles = [ax.get_title() for ax in drawn("cosine_matrices", found.snapshots, found.curves).axes[:3]]
+    titles = [ax.get_title() for ax in drawn("cosine_matrices", found).axes[:3]]
     assert [f"layer w{n}" in title for n, title in enumerate(titles, 1)] == [True] * 3
-    assert training.animated(found.snapshots, tmp_path / "no.gif") == []
+    with pytest.raises(NothingToDrawError):
+        ANIMATIONS["orientation.gif"](found, tmp_path / "no.gif")
 
 
 def test_the_training_curves_of_a_point_are_those_of_its_runs(tmp_path):
     write_point(tmp_path, 1.0, steps=())
     found = analyse(tmp_path)
-    loss, counts = drawn("training_curves", found.snapshots, found.curves).axes
+    loss, counts = drawn("training_curves", found).axes
     assert loss.lines[0].get_ydata().tolist() == [1, 1, 0.5, 0.1]
     assert counts.lines[0].get_ydata().tolist() == [6, 5, 3, 2]
 
@@ -129,13 +145,12 @@ def test_settings_are_compared(tmp_path, capsys):
     assert "Comparing the settings:" in capsys.readouterr().out
     found = analyses(tmp_path)
     figure = Figure()
-    tables = [{label: getattr(each, name) for label, each in found.items()} for name in ("snapshots", "curves")]
-    ax = training.compared(next(iter(found.values())).runs, *tables, level=0.9)["effective_ratio"](figure.subplots())
+    ax = COMPARISONS["effective_ratio"].draw(found, figure.subplots())
     assert [text.get_text() for text in ax.get_legend().get_texts()] == ["activation=relu", "activation=tanh"]
     np.testing.assert_allclose(ax.lines[0].get_ydata(), np.array([6, 5, 3, 2]) / 6)
     assert ax.get_title().endswith("$\\gamma = 1$, $\\gamma' = 0$, width $m = 6$")
     matrices = Figure()
-    training.compared(next(iter(found.values())).runs, *tables, level=0.9)["cosine_matrices"](matrices.subplots())
+    COMPARISONS["cosine_matrices"].draw(found, matrices.subplots())
     assert [ax.get_title().splitlines()[0] for ax in matrices.axes[:2]] == ["activation=relu", "activation=tanh"]
     assert r"at $\gamma = 1$" in matrices.get_suptitle().replace("\n", " ")
 
@@ -144,8 +159,7 @@ def test_effective_ratios_under_different_clocks_are_not_compared(tmp_path):
     for flow in ("exponential", "adam"):
         write_point(tmp_path, 1.0, steps=(), name=flow, flow=flow, setting=flow)
     found = analyses(tmp_path)
-    tables = [{label: getattr(each, name) for label, each in found.items()} for name in ("snapshots", "curves")]
-    assert training.compared(next(iter(found.values())).runs, *tables, level=0.9) == {}
+    assert allowed({name: figure.draw for name, figure in COMPARISONS.items()}, found) == set()
 
 
 def test_the_last_snapshot_of_the_widest_run_of_the_first_seed_is_shown(tmp_path):
@@ -154,7 +168,7 @@ def test_the_last_snapshot_of_the_widest_run_of_the_first_seed_is_shown(tmp_path
     records.write(records.frame(rows), job / records.FILE)
     for width, seed, step in ((4, 0, 9), (8, 2, 9), (8, 1, 3), (8, 1, 9), (8, 0, 7)):
         write_snapshot(job, f"{width},{seed}", step, width, seed, final=step == 9, **two_layer([[1, 0]], [1]))
-    [row] = training.chosen_runs(snapshots(tmp_path)).to_dict("records")
+    [row] = chosen_runs(snapshots(tmp_path)).to_dict("records")
     assert (row["width"], row["seed"], row["step"]) == (8, 1, 9)  # seed 0 has not ended
 
 
@@ -179,5 +193,5 @@ def test_panels_are_named_by_their_place(tmp_path):
     write_point(tmp_path, 0.5, name="named", initialisation="ntk")
     write_point(tmp_path, 0.7, name="spelled", initialisation="alpha=1,beta1=2,beta2=3")
     found = analyse(tmp_path)
-    titles = [ax.get_title() for ax in drawn("output_curves", found.snapshots, found.curves).axes]
+    titles = [ax.get_title() for ax in drawn("output_curves", found).axes]
     assert titles == ["alpha=1, beta1=2, beta2=3", r"ntk: $\gamma = 0.5$, $\gamma' = 0$"]

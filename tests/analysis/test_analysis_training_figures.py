@@ -11,9 +11,10 @@ from PIL import Image
 from synthetic_snapshots import curve, on_grid, rays, two_layer, write_snapshot
 
 from analysis import figures
+from analysis.figures.canvas import share_legend
 from analysis.figures.cosines import ordered
 from analysis.figures.curves import clock
-from analysis.figures.panels import panels, share_legend
+from analysis.figures.panels import panels
 from analysis.snapshots import neurons, output
 
 
