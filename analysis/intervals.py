@@ -135,7 +135,9 @@ class Interval:
                 ends = (
                     t_interval(*known, dof.to_numpy(np.float64)[here]) if method == "t" else bootstrap_interval(*known)
                 )
-                found.loc[here, ["low", "high"]] = np.stack(ends, axis=1)
+                low, high = ends  # at low levels a skewed bootstrap may leave the mean out
+                found.loc[here, "low"] = np.fmin(low, found.loc[here, "value"])
+                found.loc[here, "high"] = np.fmax(high, found.loc[here, "value"])
                 found.loc[here, "method"] = method
         return found
 

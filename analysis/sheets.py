@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Callable, Mapping
 from itertools import product
 from typing import Any, cast
@@ -23,6 +24,8 @@ from analysis.snapshots import MANY, SnapshotError, evenly, field, gathered, lay
 
 __all__ = ["MOVING", "PANELS", "alignment", "cosine_matrices", "direction_field", "effective_ratio", "lines_by_scale"]
 __all__ += ["moments", "orientation", "output_curves", "plate", "training_curves"]
+
+_FACTOR = re.compile(r"^(alpha|beta)([12]?)=(?:m\^(-?[\d.]+)|(-?[\d.]+))$")
 
 PANELS = 12
 """Panels of a sheet, at most."""
@@ -164,7 +167,10 @@ def _field(row: pd.Series[Any], ax: Axes) -> Axes:
     velocities = None
     with contextlib.suppress(SnapshotError):  # of a run from before they were kept
         velocities = field(row["path"])
-    return figures.direction_field(neurons(row["path"]), ax, row["activation"] != "relu", velocities)
+    drawn = figures.direction_field(neurons(row["path"]), ax, row["activation"] != "relu", velocities)
+    if velocities is None:
+        ax.plot([], [], " ", label="no arrows: this run kept no velocities")
+    return drawn
 
 
 def _angles(row: pd.Series[Any], ax: Axes) -> Axes:
@@ -188,8 +194,19 @@ def _place(row: pd.Series[Any]) -> str:
     """Name a plane point."""
     name, place = row["initialisation"], rf"$\gamma = {row['gamma']:g}$, $\gamma' = {row['gamma_prime']:g}$"
     if "=" in name:  # spelled out; by numbers alone it has no place on the plane
-        return str(name).replace(",", ", ") + (f"\n{place}" if "m" in name else "")
+        return _spelled(str(name)) + (f"\n{place}" if "m" in name else "")
     return place if name == "plane" else f"{name}: {place}"
+
+
+def _spelled(name: str) -> str:
+    """Write alpha=1,beta1=m^-0.5 as formulas; what is no power of m and no number stays as it is."""
+    return ", ".join(_FACTOR.sub(_formula, factor) for factor in name.split(","))
+
+
+def _formula(found: re.Match[str]) -> str:
+    letter, index, power, number = found.groups()
+    index = f"_{index}" if index else ""
+    return rf"$\{letter}{index} = " + (f"m^{{{power}}}$" if power else f"{number}$")
 
 
 def _places(rows: pd.DataFrame) -> str:

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from fits import misfits_of
 
 from condense import records
 from condense.cli import config_folder
@@ -346,6 +347,7 @@ def test_every_experiment_runs_in_a_shrunk_form_by_the_command_it_opens_with(her
     assert drawn.returncode == 0, drawn.stderr
     for picture in PICTURES[name]:
         assert (folder / "analysis" / f"{picture}.png").stat().st_size > 10_000
+    assert misfits_of(folder, style="paper", width=3.3) == []
 
 
 @pytest.mark.parametrize(

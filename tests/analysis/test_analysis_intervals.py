@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -88,6 +88,7 @@ def test_shifting_all_seeds_shifts_the_interval(values, shift):
     st.lists(st.lists(st.none() | st.floats(-1e3, 1e3), min_size=12, max_size=12), min_size=1, max_size=4),
     st.floats(0.01, 0.99),
 )
+@example([[0, None, 0, None, -727.0, None, None, 0, 1.0, 1.7, 298.2, 723.8]], 0.03125)  # skewed, a low level
 def test_the_mean_lies_in_its_interval_whatever_seeds_are_missing(rows, level):
     found = Interval(level)(pd.DataFrame(rows, dtype=float)).dropna(subset=["low", "high"])
     assert (found["low"] <= found["value"]).all()

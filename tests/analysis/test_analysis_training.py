@@ -191,7 +191,8 @@ def test_runs_without_curves_or_with_one_moment_do_not_fail(tmp_path, steps):
 
 def test_panels_are_named_by_their_place(tmp_path):
     write_point(tmp_path, 0.5, name="named", initialisation="ntk")
-    write_point(tmp_path, 0.7, name="spelled", initialisation="alpha=1,beta1=2,beta2=3")
+    write_point(tmp_path, 0.7, name="spelled", initialisation="alpha=1,beta1=m^-0.5,beta2=3,x=1e-3")
     found = analyse(tmp_path)
     titles = [ax.get_title() for ax in drawn("output_curves", found).axes]
-    assert titles == ["alpha=1, beta1=2, beta2=3", r"ntk: $\gamma = 0.5$, $\gamma' = 0$"]
+    spelled = r"$\alpha = 1$, $\beta_1 = m^{-0.5}$, $\beta_2 = 3$, x=1e-3"
+    assert titles == [f"{spelled}\n$\\gamma = 0.7$, $\\gamma' = 0$", r"ntk: $\gamma = 0.5$, $\gamma' = 0$"]

@@ -197,7 +197,8 @@ def test_loss_and_counts_are_drawn_with_the_plateaus():
     [shade] = [patch for patch in ax.patches if isinstance(patch, Rectangle)]
     assert (shade.get_x(), shade.get_width()) == (1, 3)
     assert ax.get_xscale() == ax.get_yscale() == "log"
-    assert len(legend(ax)) == 4
+    assert len(legend(ax)) == 5
+    assert any(entry.startswith("numbers of directions: ≈") for entry in legend(ax))
 
 
 def test_many_clusters_are_on_a_logarithmic_scale_and_none_on_no_scale():
