@@ -9,12 +9,12 @@ TYPE_CHECKING = False  # to type checkers it is true; the module typing would ta
 if TYPE_CHECKING:
     from typing import Any
 
-    from analysis.collect import SweepError
     from analysis.pipeline import Analysis, analyse, analyses
+    from analysis.tables.collect import SweepError
 
 __all__ = ["Analysis", "SweepError", "analyse", "analyses"]
 
-_HOMES = {"SweepError": "analysis.collect"}
+_HOMES = {"SweepError": "analysis.tables.collect"}
 
 
 def __getattr__(name: str) -> Any:

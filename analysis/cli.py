@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from front_door.names import called, version
 
 if TYPE_CHECKING:
-    from analysis.options import Options
     from analysis.pipeline import Analysis
+    from analysis.report.options import Options
 
 __all__ = ["main"]
 
@@ -79,7 +79,7 @@ def _level(text: str) -> float:
 
 def _look(options: argparse.Namespace) -> Options:
     """Return how figures are to look: what the file says, over it what the command line says."""
-    from analysis.options import Options, read
+    from analysis.report.options import Options, read
 
     given = {name: getattr(options, name) for name in ("style", "width", "height", "formats")}
     base = read(options.figures) if options.figures else Options()
@@ -88,11 +88,11 @@ def _look(options: argparse.Namespace) -> Options:
 
 def _draw(options: argparse.Namespace) -> None:
     """Draw numbers over the axes asked for, or over all that varies."""
-    from analysis.collect import OUTPUT, collect
-    from analysis.configured import configured_level
-    from analysis.intervals import Interval
-    from analysis.output import write_over
     from analysis.over import axes_of, numbers, over
+    from analysis.report.output import write_over
+    from analysis.stats.intervals import Interval
+    from analysis.tables.collect import OUTPUT, collect
+    from analysis.tables.configured import configured_level
 
     folder = options.folder
     interval = Interval(configured_level(folder) if options.level is None else options.level)
@@ -112,9 +112,9 @@ def _draw(options: argparse.Namespace) -> None:
 def _write_all(folder: Path, found: dict[str, Analysis], look: Options) -> None:
     from rich.console import Console
 
-    from analysis.collect import OUTPUT
-    from analysis.output import write, write_compared
-    from analysis.report import report, show
+    from analysis.report.output import write, write_compared
+    from analysis.report.text import report, show
+    from analysis.tables.collect import OUTPUT
 
     for message in next(iter(found.values())).skipped:
         print(f"skipped {message}", file=sys.stderr)
@@ -136,10 +136,10 @@ def _over_what_was_swept(folder: Path, found: dict[str, Analysis], look: Options
     """Draw what there is over the keys that a sweep varies besides the place on the plane."""
     import pandas as pd
 
-    from analysis.collect import OUTPUT, SweepError
-    from analysis.intervals import Interval
-    from analysis.output import write_over
     from analysis.over import MOST, axes_of, numbers, over
+    from analysis.report.output import write_over
+    from analysis.stats.intervals import Interval
+    from analysis.tables.collect import OUTPUT, SweepError
 
     first = next(iter(found.values()))
     runs = pd.concat([analysis.runs for analysis in found.values()], ignore_index=True)

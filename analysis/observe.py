@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from analysis.collect import SweepError, collect
-from analysis.configured import configured_level
-from analysis.exponents import blocks, seed_slopes
-from analysis.infinite import main_runs
-from analysis.intervals import Interval
-from analysis.reductions import widest
+from analysis.stats.exponents import blocks, seed_slopes
+from analysis.stats.infinite import main_runs
+from analysis.stats.intervals import Interval
+from analysis.tables.collect import SweepError, collect
+from analysis.tables.configured import configured_level
+from analysis.tables.reductions import widest
 from condense import records
 
 __all__ = ["observe"]

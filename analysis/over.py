@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis.collect import POINT, SweepError
-from analysis.exponents import blocks, seed_slopes, usable
-from analysis.infinite import main_runs
-from analysis.intervals import Interval
-from analysis.made import told
-from analysis.regimes import order_parameter
+from analysis.stats.exponents import blocks, seed_slopes, usable
+from analysis.stats.infinite import main_runs
+from analysis.stats.intervals import Interval
+from analysis.stats.regimes import order_parameter
+from analysis.tables.collect import POINT, SweepError
+from analysis.tables.made import told
 from condense import records
 
 __all__ = ["MOST", "Over", "axes_of", "numbers", "over"]

@@ -9,17 +9,17 @@ from pathlib import Path
 
 import pandas as pd
 
-from analysis.boundary import Boundary
-from analysis.collect import Collection, SweepError, collect
-from analysis.configured import configured_level, configured_losses
-from analysis.exponents import Exponents, LocalSlopes, blocks, seed_slopes
-from analysis.infinite import Infinite, infinite_width, main_runs
-from analysis.intervals import Interval
-from analysis.levels import LossExponents
-from analysis.reductions import reductions
-from analysis.regimes import order_parameter
-from analysis.settings import by_setting
 from analysis.snapshots import located
+from analysis.stats.boundary import Boundary
+from analysis.stats.exponents import Exponents, LocalSlopes, blocks, seed_slopes
+from analysis.stats.infinite import Infinite, infinite_width, main_runs
+from analysis.stats.intervals import Interval
+from analysis.stats.levels import LossExponents
+from analysis.stats.regimes import order_parameter
+from analysis.tables.collect import Collection, SweepError, collect
+from analysis.tables.configured import configured_level, configured_losses
+from analysis.tables.reductions import reductions
+from analysis.tables.settings import by_setting
 from condense import records
 from condense.theory import behind
 
@@ -64,7 +64,7 @@ class Analysis:
 
     @property
     def block(self) -> str:
-        """The block of parameters whose exponent decides the regime, see `analysis.regimes.order_parameter`."""
+        """The block of parameters whose exponent decides the regime, see `analysis.stats.regimes.order_parameter`."""
         return order_parameter(blocks(self.runs))
 
     @property

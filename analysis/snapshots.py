@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from analysis.collect import POINT, collect
+from analysis.tables.collect import POINT, collect
 from condense.records import SNAPSHOTS
 
 __all__ = [

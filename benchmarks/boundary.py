@@ -21,11 +21,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from analysis.boundary import ROWS
-from analysis.collect import collect
-from analysis.exponents import seed_slopes
-from analysis.intervals import Interval
-from analysis.line import level_line
+from analysis.stats.boundary import ROWS
+from analysis.stats.exponents import seed_slopes
+from analysis.stats.intervals import Interval
+from analysis.stats.line import level_line
+from analysis.tables.collect import collect
 from benchmarks import measure
 from benchmarks.report import Report
 

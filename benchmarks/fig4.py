@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis.collect import collect
+from analysis.tables.collect import collect
 from benchmarks import measure
 from benchmarks.measure import Command, Spread
 from benchmarks.reference import TIGHT, Reference

@@ -14,7 +14,7 @@ from benchmarks.report import Report
 
 __all__ = ["add_options", "benchmark"]
 
-COLLECT = "import sys; from analysis.collect import collect; print(len(collect(sys.argv[1]).runs))"
+COLLECT = "import sys; from analysis.tables.collect import collect; print(len(collect(sys.argv[1]).runs))"
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:

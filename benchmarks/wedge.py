@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 
 import condense
-from analysis.infinite import main_runs
-from analysis.levels import LossExponents
+from analysis.stats.infinite import main_runs
+from analysis.stats.levels import LossExponents
 from benchmarks.plane import Point
 from condense import plane, records, schema
 
@@ -46,7 +46,7 @@ TARGETS = {
 def exponents(
     point: Point, widths: Sequence[float], y: np.ndarray, neurons: int, losses: Sequence[float], seeds: int
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return the runs at a plane point and what `analysis.levels.LossExponents` says of them."""
+    """Return the runs at a plane point and what `analysis.stats.levels.LossExponents` says of them."""
     runs = main_runs(
         condense.simulate(
             *point,

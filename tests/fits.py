@@ -9,10 +9,10 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from analysis import analyses
-from analysis.catalogue import COMPARISONS, drawings
 from analysis.figures import NothingToDrawError, style
 from analysis.figures.canvas import LaidOutOnce, lay_out
-from analysis.options import Options
+from analysis.report.catalogue import COMPARISONS, drawings
+from analysis.report.options import Options
 
 NEAR = 2.0
 """Dots that letters may share, or stand out: boxes of texts are a little larger than what is seen of them."""

@@ -28,6 +28,12 @@ flows, what is measured, runs. Below them are the nouns (`NOUNS`), above them th
 
 NOUNS = {"condense.registry", "condense.plane", "condense.records", "condense.run"}
 
+ANALYSIS = ("tables", "stats", "figures", "report")
+"""The rooms of the analysis from the bottom up: tables from records, statistics, figures, what is written of them."""
+
+BETWEEN = {"analysis.snapshots", "analysis.over", "analysis.pipeline"}
+"""What figures and the report draw: weights on their way, any number over any keys, all results of a setting."""
+
 OPEN_TO_ANALYSIS = {
     "condense.measure.clusters",
     "condense.loading",
@@ -93,7 +99,20 @@ def test_a_room_of_condense_knows_those_before_it_and_the_nouns(room):
             assert not [other for other in ours - NOUNS if ".".join(other.split(".")[:2]) not in before], name
 
 
+@pytest.mark.parametrize("room", ANALYSIS)
+def test_a_room_of_the_analysis_knows_those_before_it(room):
+    before = {f"analysis.{name}" for name in ANALYSIS[: ANALYSIS.index(room) + 1]}
+    between = BETWEEN if room in ("figures", "report") else set()
+    for name, others in GRAPH.items():
+        if name.startswith(f"analysis.{room}"):
+            ours = {other for other in others if other.startswith("analysis.")} - between
+            assert not [other for other in ours if ".".join(other.split(".")[:2]) not in before], name
+
+
 def test_every_room_is_on_its_floor():
+    assert {path.parent.name for path in (ROOT / "analysis").glob("*/__init__.py")} == {*ANALYSIS}
+    known = {other for name in BETWEEN for other in GRAPH[name] if other.startswith("analysis.")} - BETWEEN
+    assert {other.split(".")[1] for other in known} <= {"tables", "stats"}
     rooms = {path.parent.name for path in (ROOT / "condense").glob("*/__init__.py")}
     assert rooms == {*ROOMS}
     assert not {other for name in NOUNS for other in GRAPH[name]} - NOUNS - {"durable.files"}

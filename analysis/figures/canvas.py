@@ -22,7 +22,7 @@ from matplotlib.ticker import LogFormatter
 
 from analysis.figures import style
 from analysis.figures.quantity import Quantity
-from analysis.made import told
+from analysis.tables.made import told
 
 __all__ = [
     "LaidOutOnce",

@@ -14,10 +14,10 @@ from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from analysis.directions import Groups, groups
 from analysis.figures.canvas import NothingToDrawError, axes
 from analysis.figures.style import current
 from analysis.snapshots import coordinates
+from analysis.tables.directions import Groups, groups
 
 __all__ = ["MOST", "cosine_bar", "cosine_matrix", "ordered"]
 
@@ -38,9 +38,9 @@ def cosine_matrix(
 ) -> Axes:
     """Draw the cosines between neurons, those of one line or direction side by side and framed.
 
-    Lines are those of the rule of clusters (`analysis.directions`), found among all active neurons, with their shares
-    where there is room. At most 200 neurons are drawn, those of largest amplitude; the title says so. Their order is
-    that of `ordered`.
+    Lines are those of the rule of clusters (`analysis.tables.directions`), found among all active neurons, with their
+    shares where there is room. At most 200 neurons are drawn, those of largest amplitude; the title says so. Their
+    order is that of `ordered`.
 
     Arguments:
         neurons: A table of `analysis.snapshots.neurons` or `layers`, or weights of shape (neurons, d), whose

@@ -5,14 +5,14 @@ from __future__ import annotations
 import pandas as pd
 from matplotlib.axes import Axes
 
-from analysis.bounds import bounds, flags
 from analysis.figures import marks
 from analysis.figures.canvas import NothingToDrawError, axes, described, entitle, legend_below
 from analysis.figures.layout import line_coordinate
 from analysis.figures.lines import value_line
 from analysis.figures.maps import draw_map, write_values
 from analysis.figures.quantity import Quantity, clusters, effective_width
-from analysis.made import theory_of
+from analysis.tables.bounds import bounds, flags
+from analysis.tables.made import theory_of
 
 __all__ = ["cluster_map", "effective_width_map"]
 

@@ -8,12 +8,12 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
-from analysis.bounds import bounds, flags
 from analysis.figures.canvas import NothingToDrawError, axes, legend_below
 from analysis.figures.style import BLUE, ORANGE, RED, looks
-from analysis.intervals import Interval
-from analysis.plateaus import LONG, SLOPE, plateaus
 from analysis.snapshots import Output
+from analysis.stats.intervals import Interval
+from analysis.tables.bounds import bounds, flags
+from analysis.tables.plateaus import LONG, SLOPE, plateaus
 from condense.schema import FLOWS
 
 __all__ = ["clock", "effective_ratio", "output_curve", "training_curves"]
@@ -50,7 +50,7 @@ def training_curves(curves: pd.DataFrame, ax: Axes | None = None, against: str |
     """Draw the loss over training and, on a second scale, how many directions and lines the neurons need.
 
     The first run is bold and its plateaus are shaded, other runs are thin. A plateau is a stretch with
-    |d log mse / d log t| < .1 that lasts a factor of 2 in t or more (`analysis.plateaus`).
+    |d log mse / d log t| < .1 that lasts a factor of 2 in t or more (`analysis.tables.plateaus`).
 
     Arguments:
         curves: Moments of one or more runs, columns key, mse, step or time, and clusters and lines if counted.
@@ -141,7 +141,7 @@ def effective_ratio(
         curves: Moments of runs, columns seed, clusters, neurons, antisymmetric, step or time, and `by`.
         ax: Axes to draw on; a new figure if None.
         by: The column whose values are compared, such as "activation".
-        level: The confidence level of the interval (`analysis.intervals.Interval`).
+        level: The confidence level of the interval (`analysis.stats.intervals.Interval`).
         against: "time" or "step"; what suits the flow of the runs if None.
 
     Raises:

@@ -9,11 +9,11 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.patches import Circle
 
-from analysis.directions import groups, stable
 from analysis.figures.canvas import axes, legend_below
 from analysis.figures.orientation import FINAL, planar
 from analysis.figures.style import BLUE
 from analysis.snapshots import coordinates
+from analysis.tables.directions import groups, stable
 
 __all__ = ["direction_field"]
 

@@ -8,9 +8,6 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from analysis import regimes
-from analysis.collect import POINT
-from analysis.exponents import usable
 from analysis.figures import marks
 from analysis.figures.canvas import NothingToDrawError, axes, described, entitle, legend_below, share_legend
 from analysis.figures.layout import line_coordinate
@@ -19,8 +16,11 @@ from analysis.figures.phase import phase_diagram
 from analysis.figures.quantity import symbol
 from analysis.figures.style import RED, current, looks
 from analysis.figures.widths import chosen_points
-from analysis.ladder import climbed
-from analysis.made import theory_of
+from analysis.stats import regimes
+from analysis.stats.exponents import usable
+from analysis.stats.ladder import climbed
+from analysis.tables.collect import POINT
+from analysis.tables.made import theory_of
 
 __all__ = ["collapse", "infinite_width", "zero_line"]
 
@@ -39,10 +39,10 @@ def infinite_width(
     """Draw the phase diagram of the widths that were measured, and beside it the one at infinite width.
 
     Arguments:
-        exponents: `exponents` of `analysis.infinite.Infinite`.
+        exponents: `exponents` of `analysis.stats.infinite.Infinite`.
         boundary: `boundary` of the same.
-        measured: The table of `analysis.exponents.Exponents` for the diagram beside.
-        measured_boundary: The table of `analysis.boundary.Boundary` for the diagram beside.
+        measured: The table of `analysis.stats.exponents.Exponents` for the diagram beside.
+        measured_boundary: The table of `analysis.stats.boundary.Boundary` for the diagram beside.
         widths: Which widths these are, for its title.
         block: Whose exponent: "w", "a" or "theta".
         ax: Axes to draw on; a new figure if None.
@@ -80,7 +80,7 @@ def zero_line(table: pd.DataFrame, block: str = "w", ax: Axes | None = None) -> 
     Where no theory holds, the gamma of the zero.
 
     Arguments:
-        table: `zero_line` of `analysis.infinite.Infinite`.
+        table: `zero_line` of `analysis.stats.infinite.Infinite`.
         block: Whose exponent.
         ax: Axes to draw on; a new figure if None.
 
@@ -125,7 +125,7 @@ def collapse(
     """Draw RD against the width by several numbers of neurons, and the ratios of what they give.
 
     Arguments:
-        runs: `runs` of `analysis.infinite.Infinite`: those by the largest number of neurons.
+        runs: `runs` of `analysis.stats.infinite.Infinite`: those by the largest number of neurons.
         tests: `tests` of the same: those by the others.
         compared: `collapse` of the same.
         verdicts: `verdicts` of the same.

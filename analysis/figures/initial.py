@@ -7,11 +7,11 @@ from collections.abc import Mapping
 import pandas as pd
 from matplotlib.axes import Axes
 
-from analysis.bounds import bounds, flags
 from analysis.figures.canvas import NothingToDrawError, axes, legend_below
 from analysis.figures.curves import CLOCKS, clock
 from analysis.figures.style import BLUE, ORANGE, looks
-from analysis.intervals import Interval
+from analysis.stats.intervals import Interval
+from analysis.tables.bounds import bounds, flags
 
 __all__ = ["COUNTS", "MULTIPLICITY", "alignment", "lines_by_scale"]
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from analysis.line import fills
+from analysis.stats.line import fills
 
 __all__ = ["Cell", "Side", "cells", "edges", "grid_part", "line_coordinate"]
 

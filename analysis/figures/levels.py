@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from analysis.collect import POINT
 from analysis.figures.canvas import NothingToDrawError, axes, entitle, legend_below
 from analysis.figures.quantity import NAMES, symbol
 from analysis.figures.style import current
-from analysis.made import theory_of
+from analysis.tables.collect import POINT
+from analysis.tables.made import theory_of
 from condense.theory import early
 
 __all__ = ["exponent_by_loss"]
@@ -35,8 +35,8 @@ def exponent_by_loss(
     there is one. It holds to the end but for points in the wedge 1 < gamma < 1 - gamma'.
 
     Arguments:
-        table: The result of `analysis.levels.LossExponents`.
-        exponents: The result of `analysis.exponents.Exponents`, for the end of training.
+        table: The result of `analysis.stats.levels.LossExponents`.
+        exponents: The result of `analysis.stats.exponents.Exponents`, for the end of training.
         block: The block of parameters.
         ax: Axes to draw on; a new figure if None.
         most: The number of plane points at most, evenly chosen by gamma if there are more.

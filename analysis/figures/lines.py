@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from analysis.figures.canvas import coordinate_label, entitle, explained
 from analysis.figures.quantity import Quantity, symbol
 from analysis.figures.style import BLUE, RED
-from analysis.made import theory_of
+from analysis.tables.made import theory_of
 
 __all__ = ["exponent_line", "held", "value_line"]
 

@@ -13,7 +13,7 @@ from analysis.figures.canvas import colour_bar, coordinate_labels, when_placed
 from analysis.figures.layout import cells, edges, grid_part
 from analysis.figures.quantity import Quantity
 from analysis.figures.style import dots, font
-from analysis.line import scattered
+from analysis.stats.line import scattered
 
 __all__ = ["draw_map", "write_values"]
 

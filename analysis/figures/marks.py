@@ -18,7 +18,7 @@ from analysis.figures.canvas import when_placed
 from analysis.figures.layout import Cell, Side, cells, grid_part
 from analysis.figures.quantity import symbol
 from analysis.figures.style import RED, dots, font
-from analysis.regimes import CRITICAL, measured
+from analysis.stats.regimes import CRITICAL, measured
 from condense import plane
 from condense.theory import Theory
 
@@ -97,7 +97,7 @@ def _zero_line(ax: Axes, rows: pd.DataFrame, block: str) -> None:
 def mark_critical(ax: Axes, frame: pd.DataFrame, block: str) -> None:
     """Outline the cells together, and ring the points, that are critical; put a ? on those whose interval says nothing.
 
-    The regimes are those of `analysis.regimes.measured`.
+    The regimes are those of `analysis.stats.regimes.measured`.
     """
     regimes = _measured(frame, block)
     boxes, points = _split(frame, regimes == "critical")

@@ -11,7 +11,7 @@ from analysis.figures.layout import line_coordinate
 from analysis.figures.lines import exponent_line, held
 from analysis.figures.maps import draw_map, write_values
 from analysis.figures.quantity import exponent
-from analysis.made import theory_of
+from analysis.tables.made import theory_of
 
 __all__ = ["phase_diagram"]
 
@@ -25,8 +25,8 @@ def phase_diagram(
     against the coordinate that varies.
 
     Arguments:
-        exponents: The table of `analysis.exponents.Exponents`.
-        boundary: The table of `analysis.boundary.Boundary` for the same block; no zeros are marked without.
+        exponents: The table of `analysis.stats.exponents.Exponents`.
+        boundary: The table of `analysis.stats.boundary.Boundary` for the same block; no zeros are marked without.
         block: Whose exponent: "w", "a", "theta" or a block of your own network.
         ax: Axes to draw on; a new figure if None.
 

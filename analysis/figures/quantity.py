@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 from matplotlib.colors import Colormap, LogNorm, Normalize
 
-from analysis.boundary import COLOUR_RANGE
 from analysis.figures.style import current
-from analysis.names import shortened
+from analysis.stats.boundary import COLOUR_RANGE
+from analysis.tables.names import shortened
 
 __all__ = ["Quantity", "clusters", "effective_width", "exponent", "relative_change"]
 

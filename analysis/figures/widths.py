@@ -9,8 +9,6 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import LogLocator, NullFormatter, NullLocator
 
-from analysis.collect import POINT
-from analysis.exponents import usable
 from analysis.figures import marks
 from analysis.figures.canvas import NothingToDrawError, axes, entitle, legend_below
 from analysis.figures.layout import line_coordinate
@@ -19,8 +17,10 @@ from analysis.figures.maps import draw_map, write_values
 from analysis.figures.quantity import NAMES, signed, symbol
 from analysis.figures.quantity import relative_change as quantity_of
 from analysis.figures.style import current, looks
-from analysis.made import made, theory_of
-from analysis.reductions import widest
+from analysis.stats.exponents import usable
+from analysis.tables.collect import POINT
+from analysis.tables.made import made, theory_of
+from analysis.tables.reductions import widest
 from condense.theory import behind
 
 __all__ = ["chosen_points", "relative_change", "relative_change_map"]

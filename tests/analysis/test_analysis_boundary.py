@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from analysis.boundary import COLUMNS, Boundary, regression_zero
-from analysis.collect import POINT
-from analysis.exponents import seed_slopes
-from analysis.intervals import Interval
-from analysis.line import local_zero
+from analysis.stats.boundary import COLUMNS, Boundary, regression_zero
+from analysis.stats.exponents import seed_slopes
+from analysis.stats.intervals import Interval
+from analysis.stats.line import local_zero
+from analysis.tables.collect import POINT
 from condense.theory import RELU
 
 GAMMAS = np.array([0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 1.0, 1.02, 1.05, 1.1, 1.2, 1.3, 1.4])

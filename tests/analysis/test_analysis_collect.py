@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from synthetic_sweep import failed, power_law_rows
 
-from analysis.collect import SweepError, collect
-from analysis.names import plain_name
+from analysis.tables.collect import SweepError, collect
+from analysis.tables.names import plain_name
 from condense import records
 
 

@@ -8,8 +8,8 @@ from synthetic_sweep import power_law_rows
 import analysis
 import condense
 from analysis.cli import main
-from analysis.collect import SweepError
-from analysis.configured import configured_level, configured_losses
+from analysis.tables.collect import SweepError
+from analysis.tables.configured import configured_level, configured_losses
 from condense import records, schema
 
 

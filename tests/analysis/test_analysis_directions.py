@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from synthetic_snapshots import rays
 
-from analysis.directions import groups, stable
+from analysis.tables.directions import groups, stable
 
 
 def test_directions_and_lines_with_members_signs_and_shares():

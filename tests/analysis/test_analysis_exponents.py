@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from synthetic_sweep import failed, power_law_rows
 
-from analysis.exponents import Exponents, LocalSlopes, seed_slopes
+from analysis.stats.exponents import Exponents, LocalSlopes, seed_slopes
 from condense import plane, records
 
 

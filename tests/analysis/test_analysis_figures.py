@@ -8,13 +8,13 @@ from matplotlib.collections import LineCollection, QuadMesh, TriMesh
 from synthetic_sweep import failed, power_law_rows
 
 from analysis import figures
-from analysis.boundary import Boundary
-from analysis.exponents import Exponents, seed_slopes
 from analysis.figures.layout import Cell, cells, grid_part, line_coordinate
 from analysis.figures.marks import outer_sides
 from analysis.figures.quantity import exponent
 from analysis.figures.style import SIGNED
 from analysis.figures.widths import chosen_points
+from analysis.stats.boundary import Boundary
+from analysis.stats.exponents import Exponents, seed_slopes
 from condense import plane, records
 from condense.theory import behind
 

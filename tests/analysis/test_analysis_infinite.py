@@ -8,15 +8,15 @@ from synthetic_sweep import power_law_rows
 
 import condense
 from analysis import figures
-from analysis.collapse import collapse, verdicts
-from analysis.gaps import gaps
-from analysis.infinite import infinite_width
-from analysis.intervals import Interval
-from analysis.ladder import refused
 from analysis.observe import observe
-from analysis.output import write
 from analysis.pipeline import analyse
-from analysis.report import report
+from analysis.report.gaps import gaps
+from analysis.report.output import write
+from analysis.report.text import report
+from analysis.stats.collapse import collapse, verdicts
+from analysis.stats.infinite import infinite_width
+from analysis.stats.intervals import Interval
+from analysis.stats.ladder import refused
 from condense import plane, records, schema
 
 

@@ -6,8 +6,8 @@ import pytest
 from matplotlib.figure import Figure
 
 from analysis import figures
-from analysis.catalogue import COMPARISONS, FIGURES
 from analysis.pipeline import Analysis
+from analysis.report.catalogue import COMPARISONS, FIGURES
 
 
 @pytest.fixture

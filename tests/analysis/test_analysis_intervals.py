@@ -7,7 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from scipy import stats
 
-from analysis.intervals import Interval, bootstrap_interval, degrees, errors, t_interval
+from analysis.stats.intervals import Interval, bootstrap_interval, degrees, errors, t_interval
 
 
 def test_the_t_interval_is_that_of_scipy():

@@ -11,10 +11,10 @@ from synthetic_sweep import power_law_rows
 import condense
 from analysis import figures
 from analysis.cli import main
-from analysis.configured import configured_losses
-from analysis.exponents import Exponents
-from analysis.infinite import main_runs
-from analysis.levels import LossExponents, at_losses
+from analysis.stats.exponents import Exponents
+from analysis.stats.infinite import main_runs
+from analysis.stats.levels import LossExponents, at_losses
+from analysis.tables.configured import configured_losses
 from condense import records, schema
 
 EVERY_STEP = schema.Snapshots(per_decade=1000, weights=False)

@@ -7,11 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from synthetic_sweep import power_law_rows
 
-from analysis.boundary import COLUMNS, ROWS, Boundary
-from analysis.intervals import Interval
-from analysis.line import level_line, scattered
-from analysis.output import write
 from analysis.pipeline import analyse
+from analysis.report.output import write
+from analysis.stats.boundary import COLUMNS, ROWS, Boundary
+from analysis.stats.intervals import Interval
+from analysis.stats.line import level_line, scattered
 from condense import records
 from condense.theory import RELU
 

@@ -13,8 +13,8 @@ import torch
 
 from analysis.cli import main
 from analysis.pipeline import analyse
-from analysis.regimes import measured
-from analysis.report import report
+from analysis.report.text import report
+from analysis.stats.regimes import measured
 from condense import schema, simulate
 from condense.registry import REGISTRY
 

@@ -20,10 +20,10 @@ from synthetic_snapshots import curve, on_grid, rays, two_layer, write_snapshot
 from synthetic_sweep import failed, power_law_rows
 
 from analysis import analyse, figures
-from analysis.catalogue import COMPARISONS, FIGURES
 from analysis.cli import main
 from analysis.figures import style
-from analysis.options import Options, OptionsError, read
+from analysis.report.catalogue import COMPARISONS, FIGURES
+from analysis.report.options import Options, OptionsError, read
 from condense import records
 
 ROOT = Path(__file__).parents[2]

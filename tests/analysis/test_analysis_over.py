@@ -11,9 +11,9 @@ from scipy import stats
 
 from analysis import figures
 from analysis.cli import main
-from analysis.collect import SweepError, collect
-from analysis.exponents import Exponents
 from analysis.over import axes_of, numbers, over
+from analysis.stats.exponents import Exponents
+from analysis.tables.collect import SweepError, collect
 from condense import records
 
 RATES = (0.01, 0.1, 1.0)

@@ -8,8 +8,8 @@ import pytest
 from matplotlib.mathtext import MathTextParser
 
 import analysis
-from analysis import output
-from analysis.options import Options
+from analysis.report import output
+from analysis.report.options import Options
 from condense import records
 
 

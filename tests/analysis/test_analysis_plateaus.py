@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.plateaus import plateaus
+from analysis.tables.plateaus import plateaus
 
 
 def curve(time, mse):

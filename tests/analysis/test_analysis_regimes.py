@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analysis.regimes import CRITICAL, measured, order_parameter
+from analysis.stats.regimes import CRITICAL, measured, order_parameter
 
 
 def test_the_interval_decides():

@@ -8,9 +8,9 @@ import pytest
 from rich.console import Console
 from synthetic_sweep import failed, power_law_rows
 
-from analysis.gaps import gaps
 from analysis.pipeline import analyse
-from analysis.report import report, show
+from analysis.report.gaps import gaps
+from analysis.report.text import report, show
 from condense import records
 
 

@@ -5,7 +5,7 @@ import re
 import pandas as pd
 import pytest
 
-from analysis.settings import by_setting
+from analysis.tables.settings import by_setting
 
 
 def test_one_setting_has_no_label(runs):

@@ -8,8 +8,8 @@ import pytest
 from synthetic_snapshots import on_grid, two_layer, write_snapshot
 from synthetic_sweep import power_law_rows
 
-from analysis.collect import collect
 from analysis.snapshots import SnapshotError, coordinates, gathered, layers, located, neurons, output, snapshots
+from analysis.tables.collect import collect
 from condense import records
 
 PLAIN = two_layer(

@@ -11,9 +11,9 @@ from synthetic_snapshots import curve, on_grid, rays, two_layer, write_snapshot
 from synthetic_sweep import power_law_rows
 
 from analysis import analyse, analyses
-from analysis.catalogue import ANIMATIONS, COMPARISONS, FIGURES, chosen_runs, drawings
 from analysis.cli import main
 from analysis.figures import NothingToDrawError
+from analysis.report.catalogue import ANIMATIONS, COMPARISONS, FIGURES, chosen_runs, drawings
 from analysis.snapshots import snapshots
 from condense import records
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analysis.intervals import Interval, bootstrap_interval, t_interval
-from analysis.line import level_line
+from analysis.stats.intervals import Interval, bootstrap_interval, t_interval
+from analysis.stats.line import level_line
 from sweeps.refine import FEWEST, Level, Observed
 
 BOUNDS = ((0.6, 1.5), (-0.4, 0.4))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.bounds import sign
+from analysis.tables.bounds import sign
 
 __all__ = ["Groups", "groups", "stable"]
 

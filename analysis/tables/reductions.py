@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from analysis.collect import POINT
+from analysis.tables.collect import POINT
 
 __all__ = ["reductions", "widest"]
 

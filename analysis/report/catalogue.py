@@ -11,13 +11,14 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from analysis import figures, sheets
-from analysis.collect import POINT
-from analysis.exponents import blocks
+from analysis import figures
 from analysis.figures import NothingToDrawError
-from analysis.infinite import Infinite
 from analysis.pipeline import Analysis
+from analysis.report import sheets
 from analysis.snapshots import contents, neurons
+from analysis.stats.exponents import blocks
+from analysis.stats.infinite import Infinite
+from analysis.tables.collect import POINT
 
 __all__ = ["ANIMATIONS", "COMPARISONS", "FIGURES", "Comparison", "Figure", "chosen_runs", "drawings"]
 

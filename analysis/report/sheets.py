@@ -14,13 +14,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from analysis import figures
-from analysis.collect import POINT
 from analysis.figures.canvas import entitle, share_legend, titled
 from analysis.figures.cosines import cosine_bar
 from analysis.figures.panels import panels
-from analysis.names import plain_name
-from analysis.reductions import widest
 from analysis.snapshots import MANY, SnapshotError, evenly, field, gathered, layers, neurons, output
+from analysis.tables.collect import POINT
+from analysis.tables.names import plain_name
+from analysis.tables.reductions import widest
 
 __all__ = ["MOVING", "PANELS", "alignment", "cosine_matrices", "direction_field", "effective_ratio", "lines_by_scale"]
 __all__ += ["moments", "orientation", "output_curves", "plate", "training_curves"]

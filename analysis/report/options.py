@@ -14,8 +14,8 @@ from matplotlib.axes import Axes
 from matplotlib.backend_bases import FigureCanvasBase
 from matplotlib.figure import Figure
 
-from analysis.catalogue import COMPARISONS, FIGURES
 from analysis.figures.style import STYLES, Style
+from analysis.report.catalogue import COMPARISONS, FIGURES
 
 __all__ = ["Options", "OptionsError", "read"]
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from analysis.names import plain_name
+from analysis.tables.names import plain_name
 
 __all__ = ["by_setting"]
 

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from analysis import ladder
-from analysis.boundary import Boundary
-from analysis.collapse import collapse, failing, verdicts
-from analysis.collect import POINT
-from analysis.exponents import Exponents, blocks, named, predicted, regimes_predicted
-from analysis.intervals import Interval
-from analysis.made import made
-from analysis.regimes import measured, order_parameter
+from analysis.stats import ladder
+from analysis.stats.boundary import Boundary
+from analysis.stats.collapse import collapse, failing, verdicts
+from analysis.stats.exponents import Exponents, blocks, named, predicted, regimes_predicted
+from analysis.stats.intervals import Interval
+from analysis.stats.regimes import measured, order_parameter
+from analysis.tables.collect import POINT
+from analysis.tables.made import made
 from condense.theory import behind
 
 __all__ = ["Infinite", "infinite_width", "main_runs", "measured_runs"]
@@ -27,7 +27,7 @@ class Infinite:
     Attributes:
         runs: The runs by the largest number of neurons of each plane point, which are measured.
         tests: The runs by the other numbers.
-        first: The exponents between the first two rungs, as `analysis.exponents.Exponents` gives them.
+        first: The exponents between the first two rungs, as `analysis.stats.exponents.Exponents` gives them.
         first_boundary: Their zeros along each row.
         exponents: S at infinite width of each block with its interval, whether it has settled and why not, a row a
             plane point.

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy.interpolate import CloughTocher2DInterpolator, LinearNDInterpolator
 from scipy.spatial import Delaunay
 
-from analysis.intervals import Interval, degrees, errors, sample
+from analysis.stats.intervals import Interval, degrees, errors, sample
 
 __all__ = ["crossing", "fills", "level_line", "local_zero", "root", "scattered"]
 
@@ -43,9 +43,9 @@ def level_line(slopes: pd.DataFrame, rows: Values, interval: Interval) -> pd.Dat
     """Return where S is zero at each gamma', with the interval of that zero.
 
     S is the cubic of Clough and Tocher on the triangles of the points, through their means over all seeds that each
-    has. What the seeds add to the errors of these means (`analysis.intervals.errors`), as a surface made in the same
-    way, moves the zero to first order by -e_k / (dS/dgamma): errors that points have in common, as they have the seeds,
-    stay common. The degrees of freedom are those of the corners of the triangle in which the zero lies, by their
+    has. What the seeds add to the errors of these means (`analysis.stats.intervals.errors`), as a surface made in the
+    same way, moves the zero to first order by -e_k / (dS/dgamma): errors that points have in common, as they have the
+    seeds, stay common. The degrees of freedom are those of the corners of the triangle in which the zero lies, by their
     weights in it. The interval and the difference to the zero by linear interpolation, which is an upper bound in
     practice, are added as independent errors.
 

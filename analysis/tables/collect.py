@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from analysis.names import plain_name
+from analysis.tables.names import plain_name
 from condense import records
 from condense.loading import loaded
 

@@ -17,13 +17,13 @@ from matplotlib.figure import Figure
 from matplotlib.mathtext import MathTextParser
 
 from analysis import figures
-from analysis.catalogue import ANIMATIONS, COMPARISONS, drawings
 from analysis.figures import NothingToDrawError, style
 from analysis.figures.canvas import LaidOutOnce, lay_out
-from analysis.names import plain_name
-from analysis.options import Options
 from analysis.over import Over
 from analysis.pipeline import Analysis
+from analysis.report.catalogue import ANIMATIONS, COMPARISONS, drawings
+from analysis.report.options import Options
+from analysis.tables.names import plain_name
 
 __all__ = ["write", "write_compared", "write_over"]
 

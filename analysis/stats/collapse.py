@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
-from analysis.collect import POINT
-from analysis.exponents import usable
-from analysis.ladder import climbed
+from analysis.stats.exponents import usable
+from analysis.stats.ladder import climbed
+from analysis.tables.collect import POINT
 
 __all__ = ["ALPHA", "collapse", "failing", "verdicts"]
 

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis.boundary import Boundary
-from analysis.collect import POINT
-from analysis.exponents import PAIR, in_pairs, seed_slopes
-from analysis.intervals import Interval
+from analysis.stats.boundary import Boundary
+from analysis.stats.exponents import PAIR, in_pairs, seed_slopes
+from analysis.stats.intervals import Interval
+from analysis.tables.collect import POINT
 
 __all__ = ["climbed", "last_slopes", "limit", "refused", "rung_slopes", "zero_line"]
 

@@ -12,13 +12,13 @@ from rich import box
 from rich.console import Console, RenderableType
 from rich.table import Table
 
-from analysis.collect import POINT
-from analysis.gaps import gaps
-from analysis.infinite import Infinite
-from analysis.made import told
 from analysis.pipeline import Analysis
-from analysis.reductions import widest
-from analysis.regimes import CRITICAL, REGIMES
+from analysis.report.gaps import gaps
+from analysis.stats.infinite import Infinite
+from analysis.stats.regimes import CRITICAL, REGIMES
+from analysis.tables.collect import POINT
+from analysis.tables.made import told
+from analysis.tables.reductions import widest
 
 __all__ = ["report", "show"]
 

@@ -21,8 +21,8 @@ REGIMES = ("linear", "critical", "condensed", "undetermined")
 def order_parameter(blocks: Iterable[str]) -> str:
     """Return the block whose exponent decides the regime: w, else the first that a network lists but for a.
 
-    `blocks` is a list as `analysis.exponents.blocks` returns, theta in it stands for all of them. It is a if a network
-    has nothing else, and w if there is none at all.
+    `blocks` is a list as `analysis.stats.exponents.blocks` returns, theta in it stands for all of them. It is a if a
+    network has nothing else, and w if there is none at all.
 
     >>> order_parameter(["w", "a", "theta"]), order_parameter(["a", "theta", "w1", "w2"]), order_parameter([])
     ('w', 'w1', 'w')

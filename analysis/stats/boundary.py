@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from analysis.intervals import Interval, degrees, errors, sample
-from analysis.line import crossing, level_line, root, scattered
+from analysis.stats.intervals import Interval, degrees, errors, sample
+from analysis.stats.line import crossing, level_line, root, scattered
 from condense.theory import NONE, Theory
 
 __all__ = ["COLOUR_RANGE", "COLUMNS", "ROWS", "RULES", "Boundary", "regression_zero"]
@@ -71,11 +71,11 @@ class Boundary:
 
     A zero is the root of a straight line through cells of the row, each the mean over all seeds that the cell has. Its
     interval is of the same cells and the same seeds: what each seed adds to the errors of these means moves the root to
-    first order (`analysis.intervals.errors`). `seeds` and `seeds_most` are the fewest and the most of a cell that
+    first order (`analysis.stats.intervals.errors`). `seeds` and `seeds_most` are the fewest and the most of a cell that
     enters.
 
     Points that are no grid, such as those of hydra/sweeper=boundary, have few rows: then it is the line through all of
-    them (`analysis.line.level_line`), at ROWS even values of gamma', and nothing is regressed.
+    them (`analysis.stats.line.level_line`), at ROWS even values of gamma', and nothing is regressed.
     """
 
     interval: Interval = field(default_factory=Interval)

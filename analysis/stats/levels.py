@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from analysis.collect import POINT
-from analysis.exponents import blocks, seed_slopes, side_by_side
-from analysis.intervals import Interval
+from analysis.stats.exponents import blocks, seed_slopes, side_by_side
+from analysis.stats.intervals import Interval
+from analysis.tables.collect import POINT
 from condense import records
 
 __all__ = ["LossExponents", "at_losses"]

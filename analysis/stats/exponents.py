@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis.bounds import flags
-from analysis.collect import POINT
-from analysis.intervals import Interval
-from analysis.made import made
-from analysis.reductions import reductions, widest
-from analysis.regimes import measured, order_parameter
+from analysis.stats.intervals import Interval
+from analysis.stats.regimes import measured, order_parameter
+from analysis.tables.bounds import flags
+from analysis.tables.collect import POINT
+from analysis.tables.made import made
+from analysis.tables.reductions import reductions, widest
 from condense import records
 from condense.theory import Theory, behind
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.exponents import blocks
-from analysis.infinite import Infinite
 from analysis.pipeline import Analysis
+from analysis.stats.exponents import blocks
+from analysis.stats.infinite import Infinite
 
 __all__ = ["gaps"]
 

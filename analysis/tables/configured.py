@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from analysis.collect import OUTPUT, SweepError
+from analysis.tables.collect import OUTPUT, SweepError
 
 __all__ = ["LEVEL", "configured_level", "configured_losses"]
 

@@ -1,0 +1,1 @@
+"""From tables to exponents, intervals, the boundary, regimes and infinite width."""
