@@ -1,4 +1,4 @@
-"""The level of log RD_w from M neurons: `python -m benchmarks.level`, also `... sobol` (nodes) and `... stop`.
+"""The level of log RD_w from M neurons: `python -m studies.level`, also `... sobol` (nodes) and `... stop`.
 
 A mean of logarithms has a bias of O(1/M). Draws of 32,000 neurons are cut into networks of M, so that to first order
 the noise of both is the same and a few draws show the bias: c in E log RD(M) = log RD(infinity) + c/M.

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import condense
-from benchmarks import collapse, level, wedge
 from condense import records, schema
+from studies import collapse, level, wedge
 
 
 def test_the_networks_of_given_neurons_are_those_of_condense():

@@ -1,4 +1,4 @@
-"""Do M neurons stand for a width m, whatever M: `python -m benchmarks.collapse CASE ...`, all cases without any.
+"""Do M neurons stand for a width m, whatever M: `python -m studies.collapse CASE ...`, all cases without any.
 
 Prints for each plane point the difference of log RD_w between two numbers of neurons, in percent and in standard
 errors over seeds (its root mean square over the virtual widths), and S_w between the last two virtual widths.

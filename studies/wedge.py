@@ -1,4 +1,4 @@
-"""The wedge 1 < gamma < 1 - gamma': `python -m benchmarks.wedge end` over points, `... targets` over what is learnt.
+"""The wedge 1 < gamma < 1 - gamma': `python -m studies.wedge end` over points, `... targets` over what is learnt.
 
 Prints S_w from the first to the last and between the last two virtual widths, before the plateau and at the end.
 """
