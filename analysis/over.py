@@ -5,7 +5,6 @@ No theory here: the plane (gamma, gamma') has figures of its own that know of on
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +18,7 @@ from analysis.stats.intervals import Interval
 from analysis.stats.regimes import order_parameter
 from analysis.tables.collect import POINT, SweepError
 from analysis.tables.made import told
+from analysis.tables.names import nearest
 from condense import records
 
 __all__ = ["MOST", "Over", "axes_of", "numbers", "over"]
@@ -172,14 +172,14 @@ def _column(runs: pd.DataFrame, name: str, candidates: Sequence[str]) -> str:
     if column in candidates:
         return column
     if column not in runs:
-        raise SweepError(f"{name} is no column of these runs{_nearest(name, candidates)}")
+        raise SweepError(f"{name} is no column of these runs{_allowed(name, candidates)}")
     raise SweepError(f"{name} does not vary among these runs; {', '.join(candidates)} do")
 
 
-def _nearest(name: str, known: Iterable[str]) -> str:
+def _allowed(name: str, known: Iterable[str]) -> str:
     known = list(known)
-    close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    guess = f", did you mean {close[0]}?" if close else "."
+    close = nearest(name, known)
+    guess = f", did you mean {close}?" if close else "."
     return f"{guess} Allowed: {', '.join(known)}"
 
 
@@ -188,7 +188,7 @@ def _held(runs: pd.DataFrame, where: Mapping[str, str]) -> pd.DataFrame:
     for name, text in where.items():
         column = _KEYS.get(name, name)
         if column not in runs:
-            raise SweepError(f"--where {name}={text}: there is no such column{_nearest(name, map(str, runs.columns))}")
+            raise SweepError(f"--where {name}={text}: there is no such column{_allowed(name, map(str, runs.columns))}")
         there = runs[column]
         chosen = there.map(lambda value, text=text: _same(value, text)).astype(bool)
         if not chosen.any():
@@ -232,7 +232,7 @@ def _numbers(runs: pd.DataFrame, value: str, unconverged: bool) -> pd.DataFrame:
     ]
     if value not in numeric:
         known = [*(f"S_{block}" for block in blocks(runs)), *numeric]
-        raise SweepError(f"{value} is no number that these runs log{_nearest(value, known)}")
+        raise SweepError(f"{value} is no number that these runs log{_allowed(value, known)}")
     there = runs[value].notna() & (runs[value].astype(float) > 0 if _is_change(value) else True)
     found = runs[there & (runs["converged"] | unconverged)]
     if found.empty:

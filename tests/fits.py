@@ -6,13 +6,12 @@ from functools import partial
 from itertools import combinations
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 
 from analysis import analyses
 from analysis.figures import NothingToDrawError, style
-from analysis.figures.canvas import LaidOutOnce, lay_out
 from analysis.report.catalogue import COMPARISONS, drawings
 from analysis.report.options import Options
+from analysis.report.output import drawn
 
 NEAR = 2.0
 """Dots that letters may share, or stand out: boxes of texts are a little larger than what is seen of them."""
@@ -76,12 +75,8 @@ def misfits_of(folder, **given) -> list[str]:
 
 def _drawn_misfits(name, draw, options) -> list[str]:
     with style.use(options.style(name)):
-        figure = Figure(figsize=style.size(), layout=LaidOutOnce())
         try:
-            ax = draw(figure.subplots())
+            figure, _ = drawn(draw, name, options)
         except NothingToDrawError:
             return []
-        options.apply(name, figure, ax)
-        lay_out(ax)
-        figure.set_layout_engine(None)
         return misfits(figure)

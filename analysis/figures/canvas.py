@@ -237,7 +237,7 @@ def legend_below(ax: Axes) -> None:
     if isinstance(figure.get_layout_engine(), LaidOutOnce):
         share_legend([ax])
     elif handles:
-        size = FontProperties(size=mpl.rcParams["legend.fontsize"]).get_size_in_points()
+        size = _legend_letters()
         below = (ax.get_window_extent().y0 - _bottom(ax)) * 72 / figure.dpi
         place: dict[str, Any] = {"bbox_to_anchor": (0.5, 0), "borderaxespad": (below + 6) / size}
         labels, look = fitted(labels, figure.get_figwidth())
@@ -260,6 +260,11 @@ def share_legend(axes: Sequence[Axes]) -> None:
         figure.legend(list(entries.values()), labels, loc=place, **look)
 
 
+def _legend_letters() -> float:
+    """Return the size of a legend's letters in points, which a matplotlibrc may give by a name."""
+    return float(FontProperties(size=mpl.rcParams["legend.fontsize"]).get_size_in_points())
+
+
 def _bottom(ax: Axes) -> float:
     """Return where the labels below axes end, in dots."""
     box = ax.xaxis.get_tightbbox(_renderer(cast(Figure, ax.figure)))
@@ -272,7 +277,7 @@ def _renderer(figure: Figure) -> Any:
 
 def fitted(labels: Sequence[str], inches: float) -> tuple[list[str], dict[str, Any]]:
     """Return the texts of a legend broken into lines, and its columns, so that it is no wider than so many inches."""
-    size = FontProperties(size=mpl.rcParams["legend.fontsize"]).get_size_in_points()
+    size = _legend_letters()
     for columns in (2, 1):
         most = _letters(0.94 * inches / columns - 4.0 * size / 72, size)
         broken = [_broken(label, most) for label in labels]

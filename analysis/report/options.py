@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
@@ -16,6 +15,7 @@ from matplotlib.figure import Figure
 
 from analysis.figures.style import STYLES, Style
 from analysis.report.catalogue import COMPARISONS, FIGURES
+from analysis.tables.names import nearest
 
 __all__ = ["Options", "OptionsError", "read"]
 
@@ -112,8 +112,8 @@ def _checked(given: Mapping[str, Any], source: str) -> Options:
 
 
 def _unknown(name: str, source: str, noun: str, known: set[str]) -> str:
-    near = difflib.get_close_matches(name, known, 1)
-    meant = f"did you mean {near[0]}? " if near else ""
+    near = nearest(name, known)
+    meant = f"did you mean {near}? " if near else ""
     return f"{source}: no {noun} {name!r}; {meant}allowed are {', '.join(sorted(known))}"
 
 

@@ -25,7 +25,7 @@ from analysis.report.catalogue import ANIMATIONS, COMPARISONS, drawings
 from analysis.report.options import Options
 from analysis.tables.names import plain_name
 
-__all__ = ["write", "write_compared", "write_over"]
+__all__ = ["drawn", "write", "write_compared", "write_over"]
 
 _INFINITE = ("infinite", "zero_line", "collapse")
 _CAPTION = "txt"  # what a figure without a title does not say
@@ -46,8 +46,8 @@ def write_compared(analyses: Mapping[str, Analysis], folder: Path, options: Opti
     if len(analyses) < 2:
         return []
     named = COMPARISONS.items()
-    drawn = (_figure(partial(figure.draw, analyses), folder, name, options or Options()) for name, figure in named)
-    return [path for paths in drawn for path in paths]
+    written = (_figure(partial(figure.draw, analyses), folder, name, options or Options()) for name, figure in named)
+    return [path for paths in written for path in paths]
 
 
 def write_over(over: Over, folder: Path, options: Options | None = None) -> list[Path]:
@@ -55,8 +55,8 @@ def write_over(over: Over, folder: Path, options: Options | None = None) -> list
     folder.mkdir(parents=True, exist_ok=True)
     name = plain_name(over.file)
     over.table.to_csv(folder / f"{name}.csv", index=False)
-    drawn = _figure(partial(figures.number_over, over), folder, name, options or Options())
-    return [folder / f"{name}.csv", *drawn]
+    written = _figure(partial(figures.number_over, over), folder, name, options or Options())
+    return [folder / f"{name}.csv", *written]
 
 
 def _tables(analysis: Analysis, folder: Path) -> Iterator[Path]:
@@ -81,7 +81,7 @@ def _infinite_tables(analysis: Analysis) -> dict[str, pd.DataFrame]:
     return {"infinite": infinite.exponents, "zero_line": infinite.zero_line, "collapse": infinite.collapse}
 
 
-_drawn: Callable[[str], list[Path]]
+_draw: Callable[[str], list[Path]]
 """In a process that draws: what draws a figure, by its name."""
 
 
@@ -106,15 +106,15 @@ def _begin(draw: Callable[[str], list[Path]]) -> None:
     Formulas set before the fork are forgotten: their fonts share the place in their files with all other processes'.
     Matplotlib forgets the fonts themselves at a fork, but not those of formulas that it remembers.
     """
-    global _drawn
-    _drawn = draw
+    global _draw
+    _draw = draw
     remembered: Any = getattr(MathTextParser, "_parse_cached", None)
     if remembered is not None:
         remembered.cache_clear()
 
 
 def _by_name(name: str) -> list[Path]:
-    return _drawn(name)
+    return _draw(name)
 
 
 def _animation(analysis: Analysis, path: Path) -> list[Path]:
@@ -133,14 +133,10 @@ def _figure(draw: Callable[[Axes], Axes], folder: Path, name: str, options: Opti
         if f"{name}.{suffix}" not in ANIMATIONS:
             (folder / f"{name}.{suffix}").unlink(missing_ok=True)
     with style.use(options.style(name)):
-        figure = Figure(figsize=style.size(), layout=LaidOutOnce())
         try:
-            ax = draw(figure.subplots())
+            figure, caption = drawn(draw, name, options)
         except NothingToDrawError:
             return []
-        caption = options.apply(name, figure, ax)
-        lay_out(ax)
-        figure.set_layout_engine(None)  # saving would draw everything once more for it
         paths = [folder / f"{name}.{suffix}" for suffix in style.current().formats]
         for path in paths:
             figure.savefig(path, metadata=_NO_DATE.get(path.suffix))
@@ -148,6 +144,20 @@ def _figure(draw: Callable[[Axes], Axes], folder: Path, name: str, options: Opti
         paths.append(folder / f"{name}.{_CAPTION}")
         paths[-1].write_text(f"{caption}\n", encoding="utf-8")
     return paths
+
+
+def drawn(draw: Callable[[Axes], Axes], name: str, options: Options) -> tuple[Figure, str]:
+    """Return a figure as it is saved, in the style in use, and what was its title if it is to have none.
+
+    Raises:
+        NothingToDrawError: the runs do not allow it.
+    """
+    figure = Figure(figsize=style.size(), layout=LaidOutOnce())
+    ax = draw(figure.subplots())
+    caption = options.apply(name, figure, ax)
+    lay_out(ax)
+    figure.set_layout_engine(None)  # saving would draw everything once more for it
+    return figure, caption
 
 
 _NO_DATE: Mapping[str, Any] = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}

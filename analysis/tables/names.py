@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import re
+from collections.abc import Iterable
 
-__all__ = ["plain_name", "shortened"]
+__all__ = ["nearest", "plain_name", "shortened"]
 
 _FORM = re.compile(r"[^\W_][\w=.,+-]*")
 
@@ -32,3 +34,12 @@ def shortened(name: str, most: int = 24) -> str:
     ('encoder.laye…proj_weight', 'w1')
     """
     return name if len(name) <= most else f"{name[: most // 2]}…{name[len(name) - (most - 1) // 2 :]}"
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Return the known name closest to a mistyped one, "" if none is close.
+
+    >>> nearest("stile", ["style", "width"]), nearest("x", ["style", "width"])
+    ('style', '')
+    """
+    return next(iter(difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)), "")
