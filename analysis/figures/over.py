@@ -13,7 +13,7 @@ from analysis.figures.canvas import NothingToDrawError, axes, legend_below
 from analysis.figures.maps import readable_on
 from analysis.figures.panels import panels
 from analysis.figures.quantity import symbol
-from analysis.figures.style import BLUE, RED, current
+from analysis.figures.style import BLUE, RED, current, ranged
 from analysis.over import Over
 
 __all__ = ["number_over"]
@@ -126,14 +126,13 @@ def _curve(found: Over, known: pd.DataFrame, ax: Axes) -> Axes:
 def _colours(name: str, values: np.ndarray) -> tuple[Normalize, Any]:
     """Return the scale of colours: about 0 for numbers of both signs, logarithmic for those over decades."""
     finite = values[np.isfinite(values)]
-    low, high = current().range or ((finite.min(), finite.max()) if len(finite) else (0.0, 1.0))
+    low, high = (finite.min(), finite.max()) if len(finite) else (0.0, 1.0)
     if name.startswith("S_") or low < 0 < high:
         most = max(abs(low), abs(high)) or 1.0
-        low, high = current().range or (-most, most)
-        return Normalize(low, high), current().signed_map
+        return ranged(Normalize(-most, most)), current().signed_map
     if _spread(finite):
-        return LogNorm(low, high), current().map
-    return Normalize(low, high if high > low else low + (abs(low) or 1.0)), current().map
+        return ranged(LogNorm(low, high)), current().map
+    return ranged(Normalize(low, high if high > low else low + (abs(low) or 1.0))), current().map
 
 
 def _cells(table: pd.DataFrame, columns: tuple[str, ...], ax: Axes, norm: Normalize, colours: Any) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.colors import Colormap, LogNorm, Normalize
 
-from analysis.figures.style import current
+from analysis.figures.style import current, ranged
 from analysis.stats.boundary import COLOUR_RANGE
 from analysis.tables.names import shortened
 
@@ -40,8 +40,7 @@ class Quantity:
 
     def __post_init__(self) -> None:
         """Let the colours end where the style says."""
-        if (ends := current().range) is not None:
-            self.norm.vmin, self.norm.vmax = ends
+        ranged(self.norm)
 
 
 def symbol(letter: str, block: str) -> str:

@@ -10,9 +10,23 @@ from itertools import cycle, islice
 
 import matplotlib as mpl
 from matplotlib import colormaps
-from matplotlib.colors import Colormap, LinearSegmentedColormap
+from matplotlib.colors import Colormap, LinearSegmentedColormap, LogNorm, Normalize
 
-__all__ = ["BLUE", "ORANGE", "RED", "SIGNED", "STYLES", "Style", "current", "dots", "font", "looks", "size", "use"]
+__all__ = [
+    "BLUE",
+    "ORANGE",
+    "RED",
+    "SIGNED",
+    "STYLES",
+    "Style",
+    "current",
+    "dots",
+    "font",
+    "looks",
+    "ranged",
+    "size",
+    "use",
+]
 
 _SIZE = (9.5, 7.4)  # inches
 
@@ -114,6 +128,22 @@ def size(width: float = _SIZE[0], height: float = _SIZE[1]) -> tuple[float, floa
     if style.width is None:
         return width, style.height or height
     return style.width, style.height or style.width * max(height / width, 0.7)
+
+
+def ranged(norm: Normalize) -> Normalize:
+    """Let the colours of a scale end where the style says.
+
+    Raises:
+        ValueError: the scale is logarithmic, and an end is not above 0.
+    """
+    if (ends := current().range) is not None:
+        if isinstance(norm, LogNorm) and ends[0] <= 0:
+            raise ValueError(
+                f"range = [{ends[0]:g}, {ends[1]:g}] is not allowed for logarithmic colours: two numbers above 0; "
+                "set it below the name of a figure, such as phase_diagram"
+            )
+        norm.vmin, norm.vmax = ends
+    return norm
 
 
 def looks(count: int) -> list[tuple[str, str]]:

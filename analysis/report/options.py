@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
@@ -22,7 +23,8 @@ __all__ = ["Options", "OptionsError", "read"]
 _STYLE = {entry.name for entry in fields(Style)}
 _LIMITS = ("xlim", "ylim")
 _TEXTS = ("title", "xlabel", "ylabel")
-_POSITIVE = ("width", "height", "font", "dpi")
+_MOST = {"width": 40, "height": 40, "font": 100, "dpi": 600}
+"""Inches, points and dots an inch at most: a larger picture takes more memory than many a machine has."""
 
 _NAMED = {*FIGURES, *COMPARISONS}
 _FORMS = ("phase_diagram_", "_over_")
@@ -126,10 +128,14 @@ def _check(key: str, value: Any, place: str, allowed: set[str]) -> None:
         raise OptionsError(f"{place}{key} = {value!r} is not allowed: {needed}")
 
 
+def _finite(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
 def _needed(key: str, value: Any) -> str | None:
     """Return what a value has to be if it is not."""
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    pair = isinstance(value, list | tuple) and len(value) == 2 and all(isinstance(end, int | float) for end in value)
+    number = _finite(value)
+    pair = isinstance(value, list | tuple) and len(value) == 2 and all(_finite(end) for end in value)
     formats = sorted(FigureCanvasBase.filetypes)
     listed = isinstance(value, list | tuple) and len(value) > 0 and all(name in formats for name in value)
     text = value if isinstance(value, str) else None
@@ -139,7 +145,7 @@ def _needed(key: str, value: Any) -> str | None:
         "formats": (listed, f"a list of {', '.join(formats)}, such as [pdf, png]"),
         "colours": (text in colormaps, "the name of a colour map of matplotlib, such as viridis"),
         "signed": (text == "" or text in colormaps, "the name of a colour map of matplotlib, such as RdBu_r"),
-        **dict.fromkeys(_POSITIVE, (number and 1 <= value <= 1200, "a number from 1 to 1200")),
+        **{name: (number and 1 <= value <= most, f"a number from 1 to {most}") for name, most in _MOST.items()},
         **dict.fromkeys(_LIMITS, (pair and value[0] != value[1], "two numbers, such as [0.5, 2]")),
         "range": (value is None or (pair and value[0] < value[1]), "two numbers, the ends of the colours: [-1, 1]"),
         **dict.fromkeys(_TEXTS, (text is not None, "a text")),

@@ -91,7 +91,10 @@ def test_colours_and_where_they_end_are_chosen(folder):
         ("style: papers", "style = 'papers' is not allowed: one of screen, paper"),
         ("formats: [pdf, doc]", "formats = ['pdf', 'doc'] is not allowed: a list of"),
         ("formats: pdf", "formats = 'pdf' is not allowed: a list of"),
-        ("width: 0", "width = 0 is not allowed: a number from 1 to 1200"),
+        ("width: 0", "width = 0 is not allowed: a number from 1 to 40"),
+        ("width: 340", "width = 340 is not allowed: a number from 1 to 40"),
+        ("clusters: {xlim: [.nan, 1]}", "clusters.xlim = [nan, 1] is not allowed: two numbers"),
+        ("dpi: 10000", "dpi = 10000 is not allowed: a number from 1 to 600"),
         ("titles: maybe", "titles = 'maybe' is not allowed: true or false"),
         ("colours: jetty", "colours = 'jetty' is not allowed: the name of a colour map of matplotlib"),
         ("range: [1, 1]", "range = [1, 1] is not allowed: two numbers"),
@@ -116,6 +119,14 @@ def test_a_file_that_is_not_there_and_a_bad_option_of_the_command_line_are_told(
     assert main([str(folder), "--format", "doc"]) == 2
     assert "command line: formats = ['doc'] is not allowed" in capsys.readouterr().err
     assert not (folder / "analysis").exists()
+
+
+def test_colours_of_exponents_for_all_figures_are_refused_where_colours_are_logarithmic(folder, tmp_path, capsys):
+    given = tmp_path / "my.yaml"
+    given.write_text("range: [-1, 1]")
+    assert main([str(folder), "--figures", str(given)]) == 2
+    said = "range = [-1, 1] is not allowed for logarithmic colours: two numbers above 0; set it below the name of a"
+    assert said in capsys.readouterr().err
 
 
 def test_a_matplotlibrc_changes_nothing(folder, tmp_path):
