@@ -15,10 +15,11 @@ from rich.console import Console
 
 from front_door.ending import INTERRUPTED
 from front_door.names import called, version
-from sweeps import code, configured, report, summary
+from sweeps.backends import BACKENDS, Backend, configured
+from sweeps.folder import code
 from sweeps.launch import FailedFastError, Launch, wait
-from sweeps.sites import SITES, Site
-from sweeps.sweep import DONE, MISSING, Sweep
+from sweeps.status import report, summary
+from sweeps.status.sweep import DONE, MISSING, Sweep
 
 __all__ = ["main"]
 
@@ -79,10 +80,10 @@ def cancel(options: argparse.Namespace) -> int:
 def resume(options: argparse.Namespace) -> int:
     """Submit what is neither done nor queued nor running, as it was submitted last, and wait unless detached."""
     sweep, console = Sweep.open(options.folder), Console()
-    site = _site(sweep, options.change)
+    backend = _site(sweep, options.change)
     last = sweep.submissions[-1] if sweep.submissions else None
     changed = code.changed(last.code) if last else []
-    launch = Launch.again(sweep, site)
+    launch = Launch.again(sweep, backend)
     if changed:
         launch.check()
         files = f"{changed[0]} and {len(changed) - 1} more files" if len(changed) > 1 else changed[0]
@@ -91,7 +92,7 @@ def resume(options: argparse.Namespace) -> int:
         submission = launch.submit(lost=options.lost)
     tasks = 0 if submission is None else len(submission.packs)
     console.print(f"{sum(map(len, submission.packs)) if submission else 0} points handed out in {tasks} tasks")
-    if site.detach:
+    if backend.detach:
         return 0
     try:
         launch.attend(console)
@@ -135,8 +136,8 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _site(sweep: Sweep, changes: Sequence[str]) -> Site:
-    """Return the site of the last submission, with parameters changed: key=value, or hydra/launcher=slurm.
+def _site(sweep: Sweep, changes: Sequence[str]) -> Backend:
+    """Return the backend of the last submission, with parameters changed: key=value, or hydra/launcher=slurm.
 
     The parameters are those of the last submission to it; without one, those of the config, as a launch has them.
     """
@@ -145,12 +146,12 @@ def _site(sweep: Sweep, changes: Sequence[str]) -> Site:
 
     handed = sweep.submissions
     given = _parsed(changes)
-    kind = given.pop("hydra/launcher", handed[-1].site if handed else "local")
-    if kind not in SITES:
-        raise ValueError(f"hydra/launcher={kind} is not known: {', '.join(SITES)}")
-    alike = [each.parameters for each in handed if each.site == kind]
+    kind = given.pop("hydra/launcher", handed[-1].backend if handed else "local")
+    if kind not in BACKENDS:
+        raise ValueError(f"hydra/launcher={kind} is not known: {', '.join(BACKENDS)}")
+    alike = [each.parameters for each in handed if each.backend == kind]
     parameters = dict(alike[-1]) if alike else configured.launcher(kind, handed[-1]) if handed else {}
-    config = OmegaConf.structured(SITES[kind], flags={"struct": False})
+    config = OmegaConf.structured(BACKENDS[kind], flags={"struct": False})
     try:
         config.merge_with({**parameters, "job": sweep.job})
         for key, value in given.items():
@@ -158,7 +159,7 @@ def _site(sweep: Sweep, changes: Sequence[str]) -> Site:
     except OmegaConfBaseException as error:
         raise ValueError(f"hydra.launcher.{error.full_key}: {str(error).splitlines()[0]}") from error
     plain: Any = OmegaConf.to_container(config, resolve=True)
-    return SITES[kind].of(plain)
+    return BACKENDS[kind].of(plain)
 
 
 def _parsed(changes: Sequence[str]) -> dict[str, Any]:
@@ -185,6 +186,6 @@ def _exit_status(sweep: Sweep) -> int:
 
 
 def _summed_up(sweep: Sweep) -> int:
-    standings = sweep.look()
-    summary.show(sweep.folder, standings, sweep.commands(), Console())
-    return 0 if all(each.state == DONE for each in standings) else EXIT_INCOMPLETE
+    statuses = sweep.look()
+    summary.show(sweep.folder, statuses, sweep.commands(), Console())
+    return 0 if all(each.state == DONE for each in statuses) else EXIT_INCOMPLETE

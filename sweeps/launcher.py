@@ -1,4 +1,4 @@
-"""Hydra's side of launching: `hydra/launcher=local` and `hydra/launcher=slurm`."""
+"""Hydra's side of launching: `hydra/launcher=` any of `sweeps.backends.BACKENDS`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from hydra.core.hydra_config import HydraConfig
-from hydra.core.utils import JobReturn, JobStatus, setup_globals
+from hydra.core.utils import JobReturn, setup_globals
+from hydra.core.utils import JobStatus as Returned
 from hydra.errors import ConfigCompositionException, HydraException
 from hydra.experimental.callback import Callback
 from hydra.plugins.launcher import Launcher
@@ -18,23 +19,23 @@ from rich.console import Console
 
 from front_door.names import called
 from sweeps.alone import TaskCall
+from sweeps.backends import QUEUED, RUNNING, Backend
+from sweeps.folder.spec import JobSpec
+from sweeps.folder.submission import Submission
 from sweeps.job import Job
 from sweeps.launch import Launch
-from sweeps.order import Order
-from sweeps.plan import plain_hydra
-from sweeps.refusals import refuse_numbered
-from sweeps.sites import QUEUED, RUNNING, Local, Site, Slurm
-from sweeps.submission import Submission
-from sweeps.sweep import DONE, Standing, Sweep, job_class
+from sweeps.planning.plan import plain_hydra
+from sweeps.planning.refusals import refuse_numbered
+from sweeps.status.sweep import DONE, JobStatus, Sweep, job_class
 from sweeps.text import program
 
-__all__ = ["LocalLauncher", "PackLauncher", "SlurmLauncher"]
+__all__ = ["PackLauncher", "launcher_of"]
 
 
 class PackLauncher(Launcher):
     """Computes many jobs in one process, as one batch where the app offers that (`hydra.launcher.job`)."""
 
-    site_class: ClassVar[type[Site]]
+    backend_class: ClassVar[type[Backend]]
 
     def __init__(self, **parameters: Any) -> None:
         self._parameters: Any = OmegaConf.to_container(OmegaConf.create(parameters), resolve=True)
@@ -48,12 +49,12 @@ class PackLauncher(Launcher):
         """
         self._context, self._config, self._task_function = hydra_context, config, task_function
         try:
-            self.site = self.site_class.of(self._parameters)
+            self.backend = self.backend_class.of(self._parameters)
         except ValueError as error:
             raise ConfigCompositionException(str(error)) from error
-        if self.site.job is not None:
-            _refuse_calls_for_one_job(hydra_context.callbacks.callbacks, self.site.kind)
-            _refuse_other_folders(config, self.site.kind)
+        if self.backend.job is not None:
+            _refuse_calls_for_one_job(hydra_context.callbacks.callbacks, self.backend.kind)
+            _refuse_other_folders(config, self.backend.kind)
 
     def run(self, sweep: Sweep, hydra: Mapping[str, Any], fail_fast: bool = False) -> None:
         """Compute what a sweep lacks; with detach=true only hand it out.
@@ -65,11 +66,11 @@ class PackLauncher(Launcher):
             ConfigCompositionException: it cannot be handed out; the message says why.
         """
         task = TaskCall.frozen(self._task_function) if sweep.job is None else None
-        launch = Launch(sweep, self.site, hydra, task, fail_fast=fail_fast)
+        launch = Launch(sweep, self.backend, hydra, task, fail_fast=fail_fast)
         try:
             with sweep.locked():
                 submission = launch.submit()
-            if self.site.detach:
+            if self.backend.detach:
                 self._tell(sweep, submission)
             else:
                 launch.attend(self.console)
@@ -80,16 +81,16 @@ class PackLauncher(Launcher):
         """Compute jobs for a sweeper of Hydra's or another's."""
         setup_globals()
         configs = [self._compose(lines, initial_job_idx + k) for k, lines in enumerate(job_overrides)]
-        ordered = [_ordered(self.site.job, config) for config in configs]
-        orders = [order for _, order in ordered]
-        sweep = Sweep(Path(self._config.hydra.sweep.dir), self.site.job, program(), orders)
+        ordered = [_specified(self.backend.job, config) for config in configs]
+        specs = [spec for _, spec in ordered]
+        sweep = Sweep(Path(self._config.hydra.sweep.dir), self.backend.job, program(), specs)
         with sweep.locked():
             if sweep.job is not None:
-                refuse_numbered(orders, Sweep.ordered(sweep.folder))
+                refuse_numbered(specs, Sweep.specs_in(sweep.folder))
             sweep.keep()
         self.run(sweep, plain_hydra(configs[0]))
-        standings = {each.name: each for each in sweep.look()}
-        return [_returned(sweep, job, order, standings[order.name], self.site.detach) for job, order in ordered]
+        statuses = {each.name: each for each in sweep.look()}
+        return [_returned(sweep, job, spec, statuses[spec.name], self.backend.detach) for job, spec in ordered]
 
     def _compose(self, lines: Sequence[str], number: int) -> DictConfig:
         config = self._context.config_loader.load_sweep_config(self._config, list(lines))
@@ -109,16 +110,10 @@ class PackLauncher(Launcher):
             self.console.print(f"  {called('sweeps')} {what} {folder}", highlight=False, soft_wrap=True)
 
 
-class LocalLauncher(PackLauncher):
-    """hydra/launcher=local: workers on this machine."""
-
-    site_class = Local
-
-
-class SlurmLauncher(PackLauncher):
-    """hydra/launcher=slurm: the tasks of job arrays."""
-
-    site_class = Slurm
+def launcher_of(backend: type[Backend], module: str) -> type[PackLauncher]:
+    """Return the class by which Hydra, which looks for it in this module, launches on a backend."""
+    content = {"backend_class": backend, "__module__": module, "__doc__": f"hydra/launcher={backend.kind}."}
+    return type(f"{backend.__name__}Launcher", (PackLauncher,), content)
 
 
 def _refuse_calls_for_one_job(callbacks: Iterable[object], launcher: str) -> None:
@@ -143,8 +138,8 @@ def _refuse_other_folders(config: DictConfig, launcher: str) -> None:
         )
 
 
-def _ordered(job: str | None, config: DictConfig) -> tuple[Job, Order]:
-    """Return the job of a fully composed config, and its order."""
+def _specified(job: str | None, config: DictConfig) -> tuple[Job, JobSpec]:
+    """Return the job of a fully composed config, and its spec."""
     outer = HydraConfig.instance().cfg
     HydraConfig.instance().set_config(config)  # for ${hydra:...} in the app's config
     try:
@@ -158,7 +153,7 @@ def _ordered(job: str | None, config: DictConfig) -> tuple[Job, Order]:
     finally:
         HydraConfig.instance().cfg = outer
     hydra = plain_hydra(config)
-    return made, Order.of(
+    return made, JobSpec.of(
         made,
         name=name,
         overrides=tuple(hydra["overrides"]["task"]),
@@ -168,22 +163,22 @@ def _ordered(job: str | None, config: DictConfig) -> tuple[Job, Order]:
     )
 
 
-def _returned(sweep: Sweep, job: Job, order: Order, standing: Standing, detached: bool) -> JobReturn:
+def _returned(sweep: Sweep, job: Job, spec: JobSpec, status: JobStatus, detached: bool) -> JobReturn:
     """Return what Hydra's sweepers are told of a job."""
-    returned = JobReturn(overrides=order.overrides, cfg=OmegaConf.create(dict(order.config)))
-    returned.working_dir = str(sweep.folder / order.name)
-    if detached and standing.state in (QUEUED, RUNNING):
-        returned.status = JobStatus.COMPLETED  # there is no value yet
-    elif standing.state == DONE:
-        returned.status, returned.return_value = _value(job, sweep.folder / order.name)
+    returned = JobReturn(overrides=spec.overrides, cfg=OmegaConf.create(dict(spec.config)))
+    returned.working_dir = str(sweep.folder / spec.name)
+    if detached and status.state in (QUEUED, RUNNING):
+        returned.status = Returned.COMPLETED  # there is no value yet
+    elif status.state == DONE:
+        returned.status, returned.return_value = _value(job, sweep.folder / spec.name)
     else:
-        returned.status = JobStatus.FAILED
-        returned.return_value = HydraException(f"{order.name} is {standing.state}: {standing.reason}".rstrip(": "))
+        returned.status = Returned.FAILED
+        returned.return_value = HydraException(f"{spec.name} is {status.state}: {status.reason}".rstrip(": "))
     return returned
 
 
-def _value(job: Job, folder: Path) -> tuple[JobStatus, Any]:
+def _value(job: Job, folder: Path) -> tuple[Returned, Any]:
     try:
-        return JobStatus.COMPLETED, job.value(folder)
+        return Returned.COMPLETED, job.value(folder)
     except ValueError as error:
-        return JobStatus.FAILED, ConfigCompositionException(str(error))
+        return Returned.FAILED, ConfigCompositionException(str(error))

@@ -22,17 +22,16 @@ from rich.console import Console
 
 from durable.folders import refuse_unusable
 from front_door.text import quoted
-from sweeps import summary
+from sweeps.backends import QUEUED, RUNNING
+from sweeps.backends.packing import describe
+from sweeps.folder.manifest import Manifest
 from sweeps.job import ERROR_FILE, FAILED, Job
 from sweeps.launcher import PackLauncher
-from sweeps.manifest import Manifest
-from sweeps.packing import describe
-from sweeps.plan import Composer, Planned, swept_keys
-from sweeps.points import require
-from sweeps.progress import watched
-from sweeps.refusals import refuse_empty, refuse_idle, refuse_shared, refuse_taken
-from sweeps.sites import QUEUED, RUNNING
-from sweeps.sweep import DONE, Sweep, job_class
+from sweeps.planning.plan import Composer, Planned, swept_keys
+from sweeps.planning.refusals import refuse_empty, refuse_idle, refuse_shared, refuse_taken, require
+from sweeps.status import summary
+from sweeps.status.progress import watched
+from sweeps.status.sweep import DONE, Sweep, job_class
 from sweeps.text import program
 
 __all__ = ["GridSweeper"]
@@ -91,7 +90,7 @@ class GridSweeper(Sweeper):
             return
         self._claim(sweep, manifest)
         self._tell_start(sweep)
-        if isinstance(launcher, PackLauncher) and launcher.site.detach:
+        if isinstance(launcher, PackLauncher) and launcher.backend.detach:
             launcher.run(sweep, hydra, self._fail_fast)
         else:
             with self._summed_up(sweep):
@@ -106,7 +105,7 @@ class GridSweeper(Sweeper):
         return Composer(self._context.config_loader, self._config)
 
     def _claim(self, sweep: Sweep, manifest: Manifest) -> None:
-        """Write into the folder what its jobs share and what is ordered."""
+        """Write into the folder what its jobs share and their specs."""
         try:
             with sweep.locked():
                 manifest.claim(sweep.folder, job_class(self._job).accepting)
@@ -130,23 +129,22 @@ class GridSweeper(Sweeper):
         try:
             yield
         finally:
-            standings = sweep.look()
-            counts = Counter(each.state for each in standings)
-            if if_whole or counts[DONE] < len(standings):
-                summary.show(sweep.folder, standings, sweep.commands(), self._console)
-        if counts[DONE] < len(standings):
+            statuses = sweep.look()
+            counts = Counter(each.state for each in statuses)
+            if if_whole or counts[DONE] < len(statuses):
+                summary.show(sweep.folder, statuses, sweep.commands(), self._console)
+        if counts[DONE] < len(statuses):
             traces = f", and {ERROR_FILE} in the folders of those that failed" if counts[FAILED] else ""
-            missing = len(standings) - counts[DONE] - counts[FAILED]
+            missing = len(statuses) - counts[DONE] - counts[FAILED]
             raise NotAllDone(
-                f"{counts[FAILED]} of {len(standings)} jobs failed, {missing} are missing: see above{traces}"
+                f"{counts[FAILED]} of {len(statuses)} jobs failed, {missing} are missing: see above{traces}"
             )
 
     def _launch_by_hydra(self, launcher: Launcher, sweep: Sweep) -> None:
         """Launch with a launcher of Hydra's, which knows nothing of sweep folders."""
         where = f"hydra.sweep.dir={quoted(sweep.folder)}"
         lines = [
-            [*order.overrides, where, f"hydra.sweep.subdir={quoted(order.name)}"]
-            for order in sweep.undone(sweep.look())
+            [*spec.overrides, where, f"hydra.sweep.subdir={quoted(spec.name)}"] for spec in sweep.undone(sweep.look())
         ]
         if lines:
             with watched(lambda: sweep.left(sweep.look()), sweep.total, self._console):
@@ -169,7 +167,7 @@ class GridSweeper(Sweeper):
     def _tell_plan(self, sweep: Sweep, launcher: Launcher) -> None:
         self._tell_start(sweep)
         todo = sweep.undone(sweep.look())
-        packs = launcher.site.fitted(todo).packs(todo) if isinstance(launcher, PackLauncher) else [todo]
+        packs = launcher.backend.fitted(todo).packs(todo) if isinstance(launcher, PackLauncher) else [todo]
         self._print(f"to compute: {describe(packs)}; nothing was launched" if todo else "nothing to compute")
 
     def _print(self, text: str) -> None:
@@ -195,11 +193,11 @@ class GridSweeper(Sweeper):
             ]
             once = {(each.name, *each.job.wanted): each for each in planned}.values()
             refuse_shared(once, manifest.swept)
-            refuse_taken(once, Sweep.ordered(folder), manifest.swept)
-            orders = [each.order(number) for number, each in enumerate(once)]
+            refuse_taken(once, Sweep.specs_in(folder), manifest.swept)
+            specs = [each.spec(number) for number, each in enumerate(once)]
         except ValueError as error:
             raise ConfigCompositionException(str(error)) from error
-        sweep = Sweep(folder, self._job, program(), orders)
+        sweep = Sweep(folder, self._job, program(), specs)
         return sweep, manifest, composed[0].hydra
 
     def _manifest(self, jobs: Sequence[Job], parsed: Sequence[Override]) -> tuple[Path, Manifest]:

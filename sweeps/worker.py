@@ -25,14 +25,14 @@ from typing import Any
 
 from durable.files import together
 from front_door.door import enter
-from sweeps import code
 from sweeps.alone import TaskCall
-from sweeps.hydra_files import hydra_node, write_hydra_files
+from sweeps.backends import BACKENDS, Slurm, allocation
+from sweeps.folder import code
+from sweeps.folder.hydra_files import hydra_node, write_hydra_files
+from sweeps.folder.spec import JobSpec
+from sweeps.folder.submission import AGAIN, BROKE, ENDED, LEFT, REFUSED, RUNNING, Submission, Word
 from sweeps.job import ERROR_FILE, FAILED, Job
-from sweeps.order import Order
-from sweeps.sites import SITES, Slurm, allocation
-from sweeps.submission import AGAIN, BROKE, ENDED, LEFT, REFUSED, RUNNING, Submission, Word
-from sweeps.sweep import job_class
+from sweeps.status.sweep import job_class
 
 __all__ = ["Worker"]
 
@@ -54,7 +54,7 @@ class Worker:
 
     def __init__(self, submission: Submission, k: int) -> None:
         self.submission, self.k = submission, k
-        self.site = SITES[submission.site].read(submission.parameters)
+        self.backend = BACKENDS[submission.backend].read(submission.parameters)
         self.told_by: signal.Signals | None = None
         self._word = self._first_word()
         self._lock = threading.Lock()
@@ -84,47 +84,47 @@ class Worker:
             return self._refuse(different)
         if self.submission.failed is not None:
             return self._leave()
-        orders = self._mine()
-        if not orders:
+        specs = self._mine()
+        if not specs:
             return self._leave()
-        self._compute(orders)
+        self._compute(specs)
         failed = self._failed()
         if self.told_by is not None or self.submission.failed is not None:
             return self._leave()
-        self._say(phase=ENDED, reason=f"{len(failed)} of {len(orders)} jobs raised" if failed else "")
+        self._say(phase=ENDED, reason=f"{len(failed)} of {len(specs)} jobs raised" if failed else "")
         return EXIT_FAILED if failed else 0
 
-    def _mine(self) -> list[Order]:
-        """Return the orders of the pack; where some of it was handed out again since, of what is left to do here.
+    def _mine(self) -> list[JobSpec]:
+        """Return the specs of the pack; where some of it was handed out again since, of what is left to do here.
 
         That happens where nothing was known of this worker for long, and then Slurm may start it again.
         """
-        orders, handed_on = self.submission.orders(self.k), self.submission.handed_on()
+        specs, handed_on = self.submission.specs(self.k), self.submission.handed_on()
         if not handed_on:
-            return orders
-        left = [replace(order, wanted=self._left(order, handed_on)) for order in orders]
-        return [order for order in left if order.wanted]
+            return specs
+        left = [replace(spec, wanted=self._left(spec, handed_on)) for spec in specs]
+        return [spec for spec in left if spec.wanted]
 
-    def _left(self, order: Order, handed_on: Set[tuple[str, str]]) -> tuple[str, ...]:
-        held = job_class(self.submission.job).held(self.submission.sweep / order.name)
-        lacking = (key for key in order.wanted if held.get(key, (FAILED,))[0] == FAILED)
-        return tuple(key for key in lacking if (order.name, key) not in handed_on)
+    def _left(self, spec: JobSpec, handed_on: Set[tuple[str, str]]) -> tuple[str, ...]:
+        held = job_class(self.submission.job).held(self.submission.sweep / spec.name)
+        lacking = (key for key in spec.wanted if held.get(key, (FAILED,))[0] == FAILED)
+        return tuple(key for key in lacking if (spec.name, key) not in handed_on)
 
-    def _compute(self, orders: list[Order]) -> None:
+    def _compute(self, specs: list[JobSpec]) -> None:
         made = job_class(self.submission.job)
         if made is TaskCall:
             TaskCall.thaw(self.submission.task)
-        folders = [self.submission.sweep / order.name for order in orders]
+        folders = [self.submission.sweep / spec.name for spec in specs]
         with together():
-            jobs = [self._job(made, order) for order in orders]
+            jobs = [self._job(made, spec) for spec in specs]
         made.run_together(
             jobs,
             folders,
-            wanted=[order.wanted for order in orders],
+            wanted=[spec.wanted for spec in specs],
             stop=self._stop,
             scratch=self.submission.scratch,
-            checkpoint_minutes=self.site.checkpoint_minutes,
-            memory_gb=self.site.sharing(len(self.submission.packs)).memory_gb,
+            checkpoint_minutes=self.backend.checkpoint_minutes,
+            memory_gb=self.backend.sharing(len(self.submission.packs)).memory_gb,
             attempt=self._word.attempt,
             done=self._done,
         )
@@ -147,14 +147,14 @@ class Worker:
             self.submission.fail(failed[0])
         return failed
 
-    def _job(self, made: type[Job], order: Order) -> Job:
-        hydra = hydra_node(self.submission.hydra, order, self.submission.sweep, _job_id() or str(order.number))
+    def _job(self, made: type[Job], spec: JobSpec) -> Job:
+        hydra = hydra_node(self.submission.hydra, spec, self.submission.sweep, _job_id() or str(spec.number))
         os.environ.update({key: str(value) for key, value in hydra["job"]["env_set"].items()})
         if made is TaskCall:
             hydra["sweep"]["dir"] = str(self.submission.sweep)  # wherever it lies now
-            return TaskCall({**order.config, "hydra": hydra})
-        job = order.job(made)
-        write_hydra_files(self.submission.sweep / order.name, order.config, hydra)
+            return TaskCall({**spec.config, "hydra": hydra})
+        job = spec.job(made)
+        write_hydra_files(self.submission.sweep / spec.name, spec.config, hydra)
         return job
 
     def _refuse(self, different: list[str]) -> int:
@@ -175,8 +175,8 @@ class Worker:
             self._say(phase=LEFT, reason=self.submission.stopped)
             return EXIT_FAILED
         assert self.told_by is not None
-        if self.told_by is signal.SIGUSR2 and isinstance(self.site, Slurm):
-            self._requeue(self.site.retries)
+        if self.told_by is signal.SIGUSR2 and isinstance(self.backend, Slurm):
+            self._requeue(self.backend.retries)
         else:
             self._say(phase=LEFT, reason=f"stopped by {self.told_by.name}; what was finished is kept")
         return 128 + self.told_by
@@ -246,7 +246,7 @@ def _threads_of_slurm() -> Mapping[str, str]:
 def main() -> None:
     """Work on the pack that the command line names."""
     submission, k = Submission.read(Path(sys.argv[1])), int(sys.argv[2])
-    if submission.site == Slurm.kind:  # local workers may live in a task of Slurm too
+    if submission.backend == Slurm.kind:  # local workers may live in a task of Slurm too
         os.environ.update(_threads_of_slurm())
         k += int(os.environ.get("SLURM_ARRAY_TASK_ID") or 0)
     sys.exit(Worker(submission, k).work())

@@ -13,7 +13,7 @@ import pytest
 
 from condense import records
 from durable.files import read_json
-from sweeps.sweep import Sweep
+from sweeps.status.sweep import Sweep
 
 FAST = ("widths=[60,3000]", "seeds=[0,1,2]", "measure.observables=[relative_change]", "init.gamma=interval(0.6,1.5)")
 WHERE = ("experiment=luo2021_fig4", "hydra/sweeper=boundary", "hydra.sweep.dir=line")

@@ -34,6 +34,13 @@ ANALYSIS = ("tables", "stats", "figures", "report")
 BETWEEN = {"analysis.snapshots", "analysis.over", "analysis.pipeline"}
 """What figures and the report draw: weights on their way, any number over any keys, all results of a setting."""
 
+SWEEPS = ("folder", "backends", "status", "planning", "boundary")
+"""The rooms of sweeps from the bottom up: what the folder holds, where packs run, how jobs stand, how they are planned,
+a line instead of a grid. Below them `SWEEPS_NOUNS`; above them sweeper, launcher, worker, cli, on which a line stands.
+"""
+
+SWEEPS_NOUNS = {"sweeps.job", "sweeps.alone", "sweeps.text"}
+
 OPEN_TO_ANALYSIS = {
     "condense.measure.clusters",
     "condense.loading",
@@ -109,7 +116,20 @@ def test_a_room_of_the_analysis_knows_those_before_it(room):
             assert not [other for other in ours if ".".join(other.split(".")[:2]) not in before], name
 
 
+@pytest.mark.parametrize("room", SWEEPS)
+def test_a_room_of_sweeps_knows_those_before_it_and_the_nouns(room):
+    before = {f"sweeps.{name}" for name in SWEEPS[: SWEEPS.index(room) + 1]}
+    doors = {"sweeps.sweeper", "sweeps.launcher"} if room == "boundary" else set()
+    for name, others in GRAPH.items():
+        if name.startswith(f"sweeps.{room}"):
+            ours = {other for other in others if other.startswith("sweeps.")} - SWEEPS_NOUNS - doors
+            assert not [other for other in ours if ".".join(other.split(".")[:2]) not in before], name
+
+
 def test_every_room_is_on_its_floor():
+    assert {path.parent.name for path in (ROOT / "sweeps").glob("*/__init__.py")} == {*SWEEPS}
+    below = {other for name in SWEEPS_NOUNS for other in GRAPH[name]} - SWEEPS_NOUNS
+    assert {other.partition(".")[0] for other in below} <= {"durable", "front_door"}
     assert {path.parent.name for path in (ROOT / "analysis").glob("*/__init__.py")} == {*ANALYSIS}
     known = {other for name in BETWEEN for other in GRAPH[name] if other.startswith("analysis.")} - BETWEEN
     assert {other.split(".")[1] for other in known} <= {"tables", "stats"}

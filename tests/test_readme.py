@@ -102,6 +102,12 @@ def test_links_lead_somewhere(page):
         assert (path.parent / target).exists(), target
 
 
+def test_what_contributing_names_is_there():
+    names = re.findall(r"`([\w./]+/[\w./]*)`", (ROOT / "CONTRIBUTING.md").read_text())
+    assert len(names) > 20
+    assert [name for name in names if not (ROOT / name).exists()] == []
+
+
 @pytest.mark.parametrize("page", sorted(str(path.relative_to(ROOT)) for path in PAGES))
 def test_prose_has_short_lines(page):
     """Of at most 100 characters; tables, pictures, headings and code are as they are."""

@@ -3,10 +3,12 @@
 from hydra.core.config_store import ConfigStore
 from omegaconf import OmegaConf
 
-from sweeps import boundary, launcher, sweeper
-from sweeps.sites import Local, Slurm
+from sweeps import sweeper
+from sweeps.backends import BACKENDS
+from sweeps.boundary import sweeper as boundary
+from sweeps.launcher import launcher_of
 
-__all__ = ["BoundarySweeper", "GridSweeper", "LocalLauncher", "SlurmLauncher"]
+__all__ = ["BoundarySweeper", "GridSweeper"]
 
 
 class GridSweeper(sweeper.GridSweeper):
@@ -14,18 +16,13 @@ class GridSweeper(sweeper.GridSweeper):
 
 
 class BoundarySweeper(boundary.BoundarySweeper):
-    """See `sweeps.boundary.BoundarySweeper`."""
+    """See `sweeps.boundary.sweeper.BoundarySweeper`."""
 
 
-class LocalLauncher(launcher.LocalLauncher):
-    """See `sweeps.launcher.LocalLauncher`."""
-
-
-class SlurmLauncher(launcher.SlurmLauncher):
-    """See `sweeps.launcher.SlurmLauncher`."""
-
-
-for site in (Local, Slurm):
-    schema = OmegaConf.structured(site, flags={"struct": False})  # other keys come to us, who say what to write instead
-    ConfigStore.instance().store(group="schema/launcher", name=site.kind, node=schema)
-    ConfigStore.instance().store(group="hydra/launcher", name=f"sweeps_{site.kind}", node=schema)  # for any other app
+for kind, backend in BACKENDS.items():
+    launcher = launcher_of(backend, __name__)
+    globals()[launcher.__name__] = launcher  # LocalLauncher, SlurmLauncher
+    # other keys come to us, who say what to write instead
+    schema = OmegaConf.structured(backend, flags={"struct": False})
+    ConfigStore.instance().store(group="schema/launcher", name=kind, node=schema)
+    ConfigStore.instance().store(group="hydra/launcher", name=f"sweeps_{kind}", node=schema)  # for any other app

@@ -146,7 +146,7 @@ def test_folders_without_code_hide_nothing(tmp_path, folder):
         ("condense", "condense.cli"),
         ("condense", "hydra"),
         ("condense", "condense.job"),
-        ("sweeps", "sweeps.sweep"),
+        ("sweeps", "sweeps.status.sweep"),
         ("analysis", "analysis.cli"),
     ],
 )
@@ -159,7 +159,7 @@ def test_an_interrupt_while_all_is_being_imported_ends_it_without_a_word(tmp_pat
 @pytest.mark.parametrize(
     ("package", "name", "arguments"),
     [
-        ("condense", "sweeps.boundary", []),
+        ("condense", "sweeps.boundary.sweeper", []),
         ("condense", "condense.runs.pack", ["widths=[20]", "seeds=[0]"]),
         ("analysis", "analysis.pipeline", ["nowhere"]),
     ],
@@ -176,7 +176,7 @@ def test_an_interrupt_later_on_prints_no_traceback(tmp_path, package, name, argu
     [
         ("condense", "condense.suggest", []),
         ("condense", "condense.runs.pack", ["widths=[20]", "seeds=[0]"]),
-        ("sweeps", "sweeps.sweep", ["status", "nowhere"]),
+        ("sweeps", "sweeps.status.sweep", ["status", "nowhere"]),
         ("analysis", "analysis.pipeline", ["nowhere"]),
     ],
 )
@@ -205,7 +205,7 @@ def test_an_error_of_the_system_names_its_file_and_needs_no_room_for_the_traceba
         f"python -m sweeps: {long}/.sweep/orders.json: File name too long\nIts traceback is in "
     )
     act = "import tempfile; tempfile.tempdir = '/proc'; raise TypeError('out of luck')"
-    (tmp_path / "sitecustomize.py").write_text(AT_IMPORT.format(name="sweeps.sweep", act=act))
+    (tmp_path / "sitecustomize.py").write_text(AT_IMPORT.format(name="sweeps.status.sweep", act=act))
     done = run(tmp_path, *module("sweeps"), "status", long, PYTHONPATH=str(tmp_path))
     assert "python -m sweeps: TypeError: out of luck\nNo message was made for this. " in done.stderr
     assert done.stderr.endswith("HYDRA_FULL_ERROR=1 prints it\n")

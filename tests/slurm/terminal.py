@@ -18,7 +18,7 @@ import pandas as pd
 from cluster import PATH, Cluster, wait_until
 
 from condense import records
-from sweeps.submission import Submission, Word, submissions
+from sweeps.folder.submission import Submission, Word, submissions
 
 __all__ = ["NARROW", "PATIENCE", "STEPS", "WIDE", "WRONG", "Terminal", "equal", "gates", "runs"]
 

@@ -6,10 +6,10 @@ import counting
 import pytest
 from rich.console import Console
 
+from sweeps.backends import Local
+from sweeps.folder.spec import JobSpec
 from sweeps.launch import Launch
-from sweeps.order import Order
-from sweeps.sites import Local
-from sweeps.sweep import Sweep
+from sweeps.status.sweep import Sweep
 
 HYDRA = {
     "sweep": {"dir": "s", "subdir": ""},
@@ -27,13 +27,13 @@ class Counting:
     sweep: Sweep
     out: io.StringIO
 
-    def order(self, *configs):
-        orders = [
-            Order.of(job, name=job.name, overrides=(f"x={config['x']}",), config=config, number=number)
+    def spec(self, *configs):
+        specs = [
+            JobSpec.of(job, name=job.name, overrides=(f"x={config['x']}",), config=config, number=number)
             for number, config in enumerate(configs)
             for job in [counting.Job(config)]
         ]
-        self.sweep.orders = orders or self.sweep.orders
+        self.sweep.specs = specs or self.sweep.specs
         with self.sweep.locked():
             self.sweep.keep()
 
@@ -41,13 +41,13 @@ class Counting:
         return Launch(self.sweep, Local(job="counting.Job", **parameters), HYDRA, fail_fast=fail_fast)
 
     def submit(self, *configs, **parameters):
-        self.order(*configs)
+        self.spec(*configs)
         launch = self.launch(**parameters)
         with self.sweep.locked():
             return launch.submit()
 
     def run(self, *configs, **parameters):
-        self.order(*configs)
+        self.spec(*configs)
         launch = self.launch(**parameters)
         with self.sweep.locked():
             launch.submit()

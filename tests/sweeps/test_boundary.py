@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from durable.files import read_json
-from sweeps.submission import STATE_FOLDER, submissions
+from sweeps.folder.submission import STATE_FOLDER, submissions
 
 RANGES = ("x=interval(0.5,2.0)", "y=interval(-0.5,0.5)")
 

@@ -3,7 +3,7 @@ import sys
 
 import pytest
 
-from sweeps.code import changed, fingerprint
+from sweeps.folder.code import changed, fingerprint
 
 
 @pytest.fixture

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from sweeps.backends.base import worker_command
+from sweeps.backends.packing import NotEnoughMemoryError
 from sweeps.cli import main
 from sweeps.launch import FailedFastError
-from sweeps.packing import NotEnoughMemoryError
-from sweeps.sites.base import worker_command
-from sweeps.sweep import Sweep
+from sweeps.status.sweep import Sweep
 
 PATH = os.pathsep.join([str(Path(__file__).parent), str(Path(__file__).parents[2])])
 
@@ -37,19 +37,19 @@ def test_only_what_is_missing_is_computed_by_the_same_again(squares):
     squares.run({"x": 1, "repeats": 3}, {"x": 3})
     assert squares.states() == {"x=1": "done", "x=3": "done"}
     whole = Sweep.open(squares.sweep.folder)
-    assert sorted((order.name, len(order.wanted)) for order in whole.orders) == [("x=1", 3), ("x=2", 2), ("x=3", 2)]
+    assert sorted((spec.name, len(spec.wanted)) for spec in whole.specs) == [("x=1", 3), ("x=2", 2), ("x=3", 2)]
     assert squares.tries(1) == ["1:0 1", "1:1 1", "1:2 1"]
     assert squares.tries(2) == ["2:0 1", "2:1 1"]
 
 
 def test_what_two_orders_want_is_handed_out_once(squares):
-    squares.order({"x": 1, "repeats": 2})
-    squares.order({"x": 1, "first": 1, "repeats": 3})
+    squares.spec({"x": 1, "repeats": 2})
+    squares.spec({"x": 1, "first": 1, "repeats": 3})
     squares.sweep = Sweep.open(squares.sweep.folder)
     assert squares.sweep.total == 1.5
     squares.run(workers=2)
     [submission] = squares.sweep.submissions
-    assert [order.wanted for k in range(2) for order in submission.orders(k)] == [("1:0",), ("1:1", "1:2")]
+    assert [spec.wanted for k in range(2) for spec in submission.specs(k)] == [("1:0",), ("1:1", "1:2")]
     assert sorted(squares.tries(1)) == ["1:0 1", "1:1 1", "1:2 1"]
 
 
@@ -57,7 +57,7 @@ def test_what_a_worker_is_at_is_not_handed_out_to_another(squares):
     squares.submit({"x": 1, "seconds": 0.5})
     squares.until(lambda: squares.tries(1))
     second = squares.submit({"x": 1, "first": 1, "repeats": 3})
-    assert [order.wanted for order in second.orders(0)] == [("1:2",)]
+    assert [spec.wanted for spec in second.specs(0)] == [("1:2",)]
     squares.until(lambda: not squares.sweep.live())
     assert squares.states() == {"x=1": "done"}
     assert sorted(squares.tries(1)) == ["1:0 1", "1:1 1", "1:2 1"]
@@ -117,19 +117,19 @@ def test_a_job_that_kills_its_worker_twice_is_reported_and_the_others_are_done(s
 def test_other_code_is_refused_and_named(squares, tmp_path):
     module = tmp_path / "users.py"
     module.write_text("x = 1\n")
-    squares.order({"x": 1})
+    squares.spec({"x": 1})
     launch = squares.launch()
     launch.place = {"files": [str(module)]}
-    site, launch.site.start = launch.site.start, lambda submission: None
+    backend, launch.backend.start = launch.backend.start, lambda submission: None
     with squares.sweep.locked():
         submission = launch.submit()
     module.write_text("x = 2\n")
-    site(submission)
+    backend(submission)
     squares.until(lambda: not squares.sweep.live())
-    [standing] = squares.sweep.look()
-    assert standing.state == "missing"
-    assert f"the code has changed since this was submitted ({module}): nothing was computed" in standing.reason
-    assert f"python -m sweeps resume {squares.sweep.folder}" in standing.reason
+    [status] = squares.sweep.look()
+    assert status.state == "missing"
+    assert f"the code has changed since this was submitted ({module}): nothing was computed" in status.reason
+    assert f"python -m sweeps resume {squares.sweep.folder}" in status.reason
     assert squares.tries(1) == []
     squares.run()
     assert squares.states() == {"x=1": "done"}
@@ -168,21 +168,21 @@ def test_results_that_nobody_has_yet_are_handed_out_beside_a_job_that_runs(squar
 def test_what_was_cancelled_stays_so_though_another_process_waits(squares):
     squares.submit({"x": 1, "seconds": 60})
     squares.until(lambda: squares.tries(1))
-    threading.Timer(0.5, squares.launch().site.cancel, [squares.sweep.submissions]).start()
+    threading.Timer(0.5, squares.launch().backend.cancel, [squares.sweep.submissions]).start()
     squares.run({"x": 1, "seconds": 60})
     assert squares.states() == {"x=1": "missing"}
     assert len(squares.sweep.submissions) == 1
 
 
 def test_a_job_that_is_another_now_is_refused(squares, monkeypatch):
-    squares.order({"x": 1})
-    [order] = squares.sweep.orders
-    squares.sweep.orders = [replace(order, wanted=("as", "submitted"))]
+    squares.spec({"x": 1})
+    [spec] = squares.sweep.specs
+    squares.sweep.specs = [replace(spec, wanted=("as", "submitted"))]
     with squares.sweep.locked():
         squares.launch().submit()
     squares.until(lambda: not squares.sweep.live())
-    [standing] = squares.sweep.look()
-    assert "x=1 is not what was submitted: its results have other keys now" in standing.reason
+    [status] = squares.sweep.look()
+    assert "x=1 is not what was submitted: its results have other keys now" in status.reason
     assert squares.tries(1) == []
 
 
@@ -198,8 +198,8 @@ def test_an_old_error_does_not_hide_what_came_after_it(squares):
     word = squares.until(lambda: len(squares.tries(1)) > 2 and submission.word(0))
     os.kill(word.pid, signal.SIGTERM)
     squares.until(lambda: not squares.sweep.live())
-    [standing] = squares.sweep.look()
-    assert (standing.state, standing.reason) == ("missing", "stopped by SIGTERM; what was finished is kept")
+    [status] = squares.sweep.look()
+    assert (status.state, status.reason) == ("missing", "stopped by SIGTERM; what was finished is kept")
 
 
 def test_a_damaged_word_is_none(squares):
@@ -211,7 +211,7 @@ def test_a_damaged_word_is_none(squares):
 
 def test_many_that_submit_at_once_hand_each_job_out_once(squares):
     configs = [{"x": x, "seconds": 0.1} for x in range(4)]
-    squares.order(*configs)
+    squares.spec(*configs)
 
     def submit():
         sweep = Sweep.open(squares.sweep.folder)
@@ -235,7 +235,7 @@ import io, sys
 sys.path[:0] = sys.argv[2:]
 from pathlib import Path
 import conftest
-from sweeps.sweep import Sweep
+from sweeps.status.sweep import Sweep
 made = conftest.Counting(Sweep(Path(sys.argv[1]), "counting.Job", []), io.StringIO())
 made.run({"x": 1, "seconds": SECONDS})
 """

@@ -13,7 +13,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from condense.cli import config_folder, register_schema
-from sweeps.plan import Composer
+from sweeps.planning.plan import Composer
 
 OWN = """
 defaults:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from analysis.stats.intervals import Interval, bootstrap_interval, t_interval
 from analysis.stats.line import level_line
-from sweeps.refine import FEWEST, Level, Observed
+from sweeps.boundary.refine import FEWEST, Level, Observed
 
 BOUNDS = ((0.6, 1.5), (-0.4, 0.4))
 

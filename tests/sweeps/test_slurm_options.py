@@ -18,8 +18,8 @@ from hydra.types import HydraContext
 
 from condense.cli import config_folder, register_schema
 from sweeps import cli
-from sweeps.sites import Local, Slurm, allocation, machine
-from sweeps.submission import Submission
+from sweeps.backends import Local, Slurm, allocation, machine
+from sweeps.folder.submission import Submission
 
 DOCS = (Path(__file__).parents[2] / "docs" / "slurm.md").read_text()
 SETTING = re.compile(r"^[+~]?(hydra[./]|[a-z_]+=)")
@@ -48,8 +48,8 @@ def test_what_the_docs_say_for_the_command_line_is_taken():
     given = [words for words in given if not any(".." in word or "package." in word for word in words)]
     assert len(given) >= 5
     for words in given:
-        assert launcher(*words, "hydra/launcher=slurm").site.kind == "slurm"
-    assert launcher(*settings(ADDITIONAL), "hydra/launcher=slurm").site.additional_parameters == {"mail-type": "END"}
+        assert launcher(*words, "hydra/launcher=slurm").backend.kind == "slurm"
+    assert launcher(*settings(ADDITIONAL), "hydra/launcher=slurm").backend.additional_parameters == {"mail-type": "END"}
 
 
 ADDITIONAL = "hydra.launcher.additional_parameters={mail-type:END}"
@@ -118,9 +118,9 @@ def sbatch(tmp_path, monkeypatch, squares):
     monkeypatch.chdir(tmp_path)
 
     def submitted(**parameters):
-        squares.order({"x": 1})
+        squares.spec({"x": 1})
         launch = squares.launch()
-        launch.site = Slurm.of({"job": "counting.Job", **parameters})
+        launch.backend = Slurm.of({"job": "counting.Job", **parameters})
         with squares.sweep.locked():
             launch.submit()
         lines = Path("script").read_text().splitlines()
@@ -231,7 +231,7 @@ def test_a_site_that_a_sweep_was_not_launched_at_is_that_of_the_config(sbatch, t
 
 
 def test_another_interpreter_takes_the_users_folders_and_no_packages_of_the_first(tmp_path):
-    facts = {"site": "slurm", "parameters": {}, "job": None, "packs": [], "hydra": {}, "code": {}}
+    facts = {"backend": "slurm", "parameters": {}, "job": None, "packs": [], "hydra": {}, "code": {}}
     path, installed = ["/me", "/venv/lib/python3.11/site-packages", "/old/lib-dynload"], ["/venv/lib", "/old"]
     submission = Submission(tmp_path, **facts, path=path, installed=installed)
     assert submission.search_path(["/node/site-packages"]) == ["/me", "/node/site-packages"]

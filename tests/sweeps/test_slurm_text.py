@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from sweeps.sites import QUEUED, RUNNING, Slurm
-from sweeps.sites.slurm import DEFAULT_MAX_ARRAY_SIZE, QueueEntry, SlurmSilentError, max_array_size, read_queue
+from sweeps.backends import QUEUED, RUNNING, Slurm
+from sweeps.backends.slurm import DEFAULT_MAX_ARRAY_SIZE, QueueEntry, SlurmSilentError, max_array_size, read_queue
 
 SCRIPT = "/a user's|folder/sweep/.sweep/003/array_1001/.submission_file_0123456789abcdef.sh"
 

@@ -10,10 +10,10 @@ import counting
 import pytest
 from rich.console import Console
 
-from sweeps import summary
 from sweeps.cli import main
-from sweeps.order import Order
-from sweeps.sweep import NoSweepError, Sweep, job_class
+from sweeps.folder.spec import JobSpec
+from sweeps.status import summary
+from sweeps.status.sweep import NoSweepError, Sweep, job_class
 
 
 def shown(squares):
@@ -29,9 +29,9 @@ def mixed(squares):
     squares.run({"x": 1}, {"x": 2, "how": "raises"})
     submission = squares.submit({"x": 3, "seconds": 60})
     squares.until(lambda: squares.tries(3))
-    squares.launch().site.cancel([submission])
+    squares.launch().backend.cancel([submission])
     squares.until(lambda: not squares.sweep.live())
-    squares.order({"x": 1}, {"x": 2, "how": "raises"}, {"x": 3, "seconds": 60}, {"x": 4})
+    squares.spec({"x": 1}, {"x": 2, "how": "raises"}, {"x": 3, "seconds": 60}, {"x": 4})
     return squares
 
 
@@ -110,9 +110,9 @@ def test_wait_cancel_and_resume(squares, capsys):
     assert main(["cancel", folder]) == 0
     assert capsys.readouterr().out.startswith("1 tasks told to save and leave; python -m sweeps resume")
     assert main(["wait", folder]) == 1
-    squares.order({"x": 1}, {"x": 2})  # this time without the pause
+    squares.spec({"x": 1}, {"x": 2})  # this time without the pause
     whole = Sweep.open(squares.sweep.folder)
-    assert len(whole.orders) == 2
+    assert len(whole.specs) == 2
     assert main(["resume", folder, "workers=2"]) == 0
     assert "1 points handed out in 1 tasks" in capsys.readouterr().out
     assert [len(squares.tries(x)) for x in (1, 2)] == [2, 3]
@@ -162,7 +162,7 @@ def test_files_of_a_sweep_that_hold_something_else_are_named_or_made_anew(square
 
 
 def test_a_sweep_of_hydras_own_launchers_is_resumed_by_its_command(squares, capsys):
-    squares.order({"x": 1})
+    squares.spec({"x": 1})
     assert main(["resume", str(squares.sweep.folder)]) == 2
     assert "was launched without hydra/launcher=local or slurm: the command that made it" in capsys.readouterr().err
 
@@ -179,7 +179,7 @@ def test_what_makes_jobs_is_named_by_a_dotted_path():
 @pytest.mark.parametrize("name", ["../../x", "/x", "x/../../y", "", "x" * 256])
 @pytest.mark.parametrize("command", ["resume", "status", "cancel"])
 def test_orders_that_lie_outside_of_the_folder_are_refused(squares, capsys, command, name):
-    squares.order({"x": 1})
+    squares.spec({"x": 1})
     file = squares.sweep.folder / ".sweep" / "orders.json"
     content = json.loads(file.read_text())
     content["orders"][0]["name"] = name
@@ -196,9 +196,9 @@ def test_orders_that_lie_outside_of_the_folder_are_refused(squares, capsys, comm
 
 def test_a_point_whose_folder_would_have_too_long_a_name_is_refused():
     name = "x=1,é=" + "1" * 248
-    assert Order(name, (), {}, ()).name == name
+    assert JobSpec(name, (), {}, ()).name == name
     with pytest.raises(ValueError, match=r"^x=1,é=1{54}\.\. is not allowed as the folder of a point: ") as refused:
-        Order(f"{name}1", (), {}, ())
+        JobSpec(f"{name}1", (), {}, ())
     allowed = "at most 255 bytes, not 256. It tells the values of the keys that vary: give the command once for each"
     assert allowed in str(refused.value)
 
@@ -207,3 +207,24 @@ def test_a_file_holds_no_sweep(tmp_path, capsys):
     (tmp_path / "file").touch()
     assert main(["status", str(tmp_path / "file")]) == 2
     assert "file holds no sweep" in capsys.readouterr().err
+
+
+def test_what_a_folder_stores_keeps_its_words(squares):
+    """Sweeps of versions before are to be opened: what they hold is called as it was."""
+    squares.run({"x": 1})
+    state = squares.sweep.folder / ".sweep"
+    submission, jobs = (json.loads((state / name).read_text()) for name in ("001/submission.json", "orders.json"))
+    words = "site parameters job packs hydra code alone fail_fast cwd path installed host pid time"
+    assert list(submission) == words.split()
+    assert list(jobs) == ["job", "program", "orders"]
+    assert list(jobs["orders"][0]) == [
+        "name",
+        "overrides",
+        "config",
+        "wanted",
+        "cost",
+        "memory_gb",
+        "number",
+        "choices",
+    ]
+    assert squares.sweep.submissions[0].backend == submission["site"] == "local"

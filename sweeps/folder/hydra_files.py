@@ -11,24 +11,24 @@ import yaml
 
 from durable.files import write
 from front_door.text import quoted
-from sweeps.order import Order
+from sweeps.folder.spec import JobSpec
 
 __all__ = ["hydra_node", "write_hydra_files"]
 
 _Dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 
 
-def hydra_node(shared: Mapping[str, Any], order: Order, sweep: Path, job_id: str) -> dict[str, Any]:
+def hydra_node(shared: Mapping[str, Any], spec: JobSpec, sweep: Path, job_id: str) -> dict[str, Any]:
     """Return the hydra node of a job's config: what all jobs of a submission share, and what is this job's own."""
     node = copy.deepcopy(dict(shared))
     folder = node["sweep"]["dir"]
-    node["sweep"]["subdir"] = order.name
-    node["overrides"]["task"] = list(order.overrides)
-    node["overrides"]["hydra"] += [f"hydra.sweep.dir={quoted(folder)}", f"hydra.sweep.subdir={quoted(order.name)}"]
-    node["job"] |= {"id": job_id, "num": order.number}
+    node["sweep"]["subdir"] = spec.name
+    node["overrides"]["task"] = list(spec.overrides)
+    node["overrides"]["hydra"] += [f"hydra.sweep.dir={quoted(folder)}", f"hydra.sweep.subdir={quoted(spec.name)}"]
+    node["job"] |= {"id": job_id, "num": spec.number}
     if "override_dirname" in node["job"]:
-        node["job"]["override_dirname"] = _dirname(order, node["job"]["config"]["override_dirname"])
-    node["runtime"] |= {"choices": dict(order.choices), "output_dir": str(sweep / order.name)}
+        node["job"]["override_dirname"] = _dirname(spec, node["job"]["config"]["override_dirname"])
+    node["runtime"] |= {"choices": dict(spec.choices), "output_dir": str(sweep / spec.name)}
     return node
 
 
@@ -66,7 +66,7 @@ MOST = 1000
 _PARTS: dict[tuple[str, str], str] = {}
 
 
-def _dirname(order: Order, style: Mapping[str, Any]) -> str:
-    pairs = sorted(line.split("=", 1) for line in order.overrides)
+def _dirname(spec: JobSpec, style: Mapping[str, Any]) -> str:
+    pairs = sorted(line.split("=", 1) for line in spec.overrides)
     kept = [style["kv_sep"].join(pair) for pair in pairs if pair[0] not in style["exclude_keys"]]
     return str(style["item_sep"].join(kept))

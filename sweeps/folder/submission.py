@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from durable.files import DiskFullError, overwrite, read_json, replacing, together, write_json
-from sweeps.code import fingerprint, installed
-from sweeps.order import Order
+from sweeps.folder.code import fingerprint, installed
+from sweeps.folder.spec import JobSpec
 
 __all__ = ["AGAIN", "BROKE", "ENDED", "LEFT", "REFUSED", "RUNNING", "STATE_FOLDER"]
 __all__ += ["Submission", "Word", "submissions"]
@@ -51,11 +51,11 @@ class Word:
 
 @dataclass(frozen=True)
 class Submission:
-    """One launch; the folder holds submission.json, the packs' orders in 000.json, 001.json, ... and their words."""
+    """One launch; the folder holds submission.json, the packs' jobs in 000.json, 001.json, ... and their words."""
 
     folder: Path
-    site: str  # where it runs: local or slurm
-    parameters: Mapping[str, Any]  # of the site
+    backend: str  # where it runs: local or slurm
+    parameters: Mapping[str, Any]  # of the backend
     job: str | None  # what makes jobs of configs; None: the task function runs them one by one
     packs: Sequence[Sequence[str]]  # names of the jobs
     hydra: Mapping[str, Any] = field(repr=False)
@@ -91,7 +91,7 @@ class Submission:
     def create(
         cls,
         sweep: Path,
-        packs: Sequence[Sequence[Order]],
+        packs: Sequence[Sequence[JobSpec]],
         task: bytes | None = None,
         files: Iterable[str] = (),
         **fields: Any,
@@ -103,7 +103,7 @@ class Submission:
             files: source files that matter although they are not loaded here.
         """
         number = 1 + max((int(each.folder.name) for each in submissions(sweep)), default=0)
-        names = [[order.name for order in pack] for pack in packs]
+        names = [[spec.name for spec in pack] for pack in packs]
         made = cls(
             folder=sweep.resolve() / STATE_FOLDER / f"{number:03d}",
             packs=names,
@@ -112,7 +112,7 @@ class Submission:
         )
         with together():
             for k, pack in enumerate(packs):
-                write_json(made._file(k, "json"), [order.plain() for order in pack])
+                write_json(made._file(k, "json"), [spec.plain() for spec in pack])
             if task is not None:
                 with replacing(made.folder / TASK_FILE) as unfinished:
                     unfinished.write_bytes(task)
@@ -120,7 +120,7 @@ class Submission:
         return made
 
     def keep(self, packs: int) -> None:
-        """Take back all but so many of the first packs, which the site did not take, as far as it told.
+        """Take back all but so many of the first packs, which the backend did not take, as far as it told.
 
         The folder and its number stay: a queue that did take them would otherwise meet others there.
         """
@@ -130,7 +130,7 @@ class Submission:
     def read(cls, folder: Path) -> Submission:
         """Return the submission of a folder."""
         path = folder / "submission.json"
-        submission: Submission | None = read_json(path, lambda plain: cls(folder=folder.resolve(), **plain))
+        submission: Submission | None = read_json(path, lambda plain: cls(folder.resolve(), plain.pop("site"), **plain))
         if submission is None:
             raise ValueError(f"{path} is not there, which says what was submitted")
         return submission
@@ -140,15 +140,15 @@ class Submission:
         """The task function of an app without jobs of its own, frozen."""
         return (self.folder / TASK_FILE).read_bytes()
 
-    def orders(self, k: int) -> list[Order]:
-        """Return the orders of a pack."""
-        return list(read_json(self._file(k, "json"), lambda plain: [Order.read(each) for each in plain]))
+    def specs(self, k: int) -> list[JobSpec]:
+        """Return the specs of a pack."""
+        return list(read_json(self._file(k, "json"), lambda plain: [JobSpec.read(each) for each in plain]))
 
     def handed_on(self) -> set[tuple[str, str]]:
         """Return the results, by job and key, that were handed out again after this."""
         later = _read(self.sweep, after=int(self.folder.name))
-        orders = [order for each in later for k in range(len(each.packs)) for order in each.orders(k)]
-        return {(order.name, key) for order in orders for key in order.wanted}
+        specs = [spec for each in later for k in range(len(each.packs)) for spec in each.specs(k)]
+        return {(spec.name, key) for spec in specs for key in spec.wanted}
 
     def log(self, k: int) -> Path:
         """Return where a local worker's output goes."""
@@ -199,8 +199,9 @@ class Submission:
         return time.time() - self.word_file(k).stat().st_mtime
 
     def _write(self) -> None:
-        plain = {key: value for key, value in asdict(self).items() if key != "folder"}
-        write_json(self.folder / "submission.json", plain)
+        plain = asdict(self)
+        folder, backend = plain.pop("folder"), plain.pop("backend")
+        write_json(folder / "submission.json", {"site": backend, **plain})
 
     def _file(self, k: int, suffix: str) -> Path:
         return self.folder / f"{k:03d}.{suffix}"

@@ -10,10 +10,17 @@ from hydra.core.override_parser.types import Override
 from hydra.errors import ConfigCompositionException
 from omegaconf import DictConfig, OmegaConf
 
-from sweeps.order import Order
-from sweeps.plan import Planned
+from sweeps.folder.spec import JobSpec
+from sweeps.planning.plan import Planned
 
 __all__ = ["refuse_empty", "refuse_idle", "refuse_numbered", "refuse_shared", "refuse_taken"]
+__all__ += ["require"]
+
+
+def require(key: str, value: object, fine: bool, allowed: str) -> None:
+    """Raise ConfigCompositionException unless a parameter of the sweeper is fine."""
+    if not fine:
+        raise ConfigCompositionException(f"hydra.sweeper.{key} = {value!r} is not allowed: {allowed}")
 
 
 def refuse_idle(hydra: DictConfig) -> None:
@@ -75,13 +82,13 @@ def refuse_shared(planned: Iterable[Planned], swept: Sequence[str]) -> None:
             )
 
 
-def refuse_taken(planned: Iterable[Planned], held: Iterable[Order], swept: Sequence[str]) -> None:
+def refuse_taken(planned: Iterable[Planned], held: Iterable[JobSpec], swept: Sequence[str]) -> None:
     """Refuse a job whose folder holds another one: its values there are other ones, by rounding say.
 
     Raises:
         ConfigCompositionException: the message names both.
     """
-    taken = {order.name: order.config for order in held}
+    taken = {spec.name: spec.config for spec in held}
     for each in planned:
         for key in (*each.job.named_by, *swept) if each.name in taken else ():
             here, there = (_at(config, key) for config in (each.composed.config, taken[each.name]))
@@ -92,18 +99,18 @@ def refuse_taken(planned: Iterable[Planned], held: Iterable[Order], swept: Seque
                 )
 
 
-def refuse_numbered(orders: Iterable[Order], held: Iterable[Order]) -> None:
+def refuse_numbered(specs: Iterable[JobSpec], held: Iterable[JobSpec]) -> None:
     """Refuse points whose folders have numbers, where a folder holds another point by the same number.
 
     Raises:
         ConfigCompositionException: the message names both.
     """
-    there = {order.name: order for order in held}
-    for order in orders:
-        other = there.get(order.name, order)
-        if not {*order.wanted} & {*other.wanted}:
+    there = {spec.name: spec for spec in held}
+    for spec in specs:
+        other = there.get(spec.name, spec)
+        if not {*spec.wanted} & {*other.wanted}:
             raise ConfigCompositionException(
-                f"{' '.join(order.overrides)} would share the folder {order.name} with {' '.join(other.overrides)}, "
+                f"{' '.join(spec.overrides)} would share the folder {spec.name} with {' '.join(other.overrides)}, "
                 "which is there already: this sweeper numbers its points; name another folder: hydra.sweep.dir=.."
             )
 

@@ -1,4 +1,4 @@
-"""An order: a job as it was when it was submitted, with all that a worker needs to compute it anywhere."""
+"""What is stored of a job: it as it was when it was submitted, with all that a worker needs to compute it anywhere."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from typing import Any
 from durable.folders import NAME_MAX
 from sweeps.job import Job
 
-__all__ = ["Order", "OtherJobError", "merged"]
+__all__ = ["JobSpec", "OtherJobError", "merged"]
 
 
 class OtherJobError(ValueError):
-    """The config of an order makes another job than it did."""
+    """The stored config of a job makes another job than it did."""
 
 
 @dataclass(frozen=True)
-class Order:
+class JobSpec:
     """One job, frozen. Its config is resolved, so neither conf/ nor the environment can change it afterwards."""
 
     name: str  # of its folder, below the sweep's
@@ -44,12 +44,12 @@ class Order:
             )
 
     @classmethod
-    def of(cls, job: Job, **fields: Any) -> Order:
+    def of(cls, job: Job, **fields: Any) -> JobSpec:
         """Return the order of a job."""
         return cls(wanted=tuple(job.wanted), cost=job.cost, memory_gb=job.memory_gb, **fields)
 
     def job(self, made: type[Job]) -> Job:
-        """Return the job that was ordered.
+        """Return the job that was submitted.
 
         Raises:
             OtherJobError: what its config makes now has other results.
@@ -64,7 +64,7 @@ class Order:
         return job
 
     @classmethod
-    def read(cls, plain: Mapping[str, Any]) -> Order:
+    def read(cls, plain: Mapping[str, Any]) -> JobSpec:
         """Return the order of its plain form."""
         lists = {key: tuple(plain[key]) for key in ("overrides", "wanted")}
         return cls(**{**plain, **lists})
@@ -74,12 +74,12 @@ class Order:
         return dict(vars(self))
 
 
-def merged(old: Iterable[Order], new: Sequence[Order]) -> list[Order]:
-    """Return all orders of a sweep: an old one stays as long as it wants a result that no new one of its name wants."""
+def merged(old: Iterable[JobSpec], new: Sequence[JobSpec]) -> list[JobSpec]:
+    """Return all specs of a sweep: an old one stays as long as it wants a result that no new one of its name wants."""
     wanted: dict[str, set[str]] = {}
-    for order in new:
-        wanted.setdefault(order.name, set()).update(order.wanted)
-    kept = [order for order in old if not set(order.wanted) <= wanted.get(order.name, set())]
+    for spec in new:
+        wanted.setdefault(spec.name, set()).update(spec.wanted)
+    kept = [spec for spec in old if not set(spec.wanted) <= wanted.get(spec.name, set())]
     return [*kept, *new]
 
 

@@ -14,16 +14,17 @@ from hydra.plugins.launcher import Launcher
 
 from durable.files import read_json, write_json
 from front_door.names import called
+from sweeps.boundary.points import PointJobs, spanned
+from sweeps.folder.submission import STATE_FOLDER
 from sweeps.launcher import PackLauncher
-from sweeps.points import PointJobs, require, spanned
-from sweeps.submission import STATE_FOLDER
-from sweeps.sweep import DONE, Sweep, located
+from sweeps.planning.refusals import require
+from sweeps.status.sweep import DONE, Sweep, located
 from sweeps.sweeper import GridSweeper
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from sweeps.refine import Level, Line, Observed, Point
+    from sweeps.boundary.refine import Level, Line, Observed, Point
 
 __all__ = ["BoundarySweeper", "NoLine"]
 
@@ -39,7 +40,7 @@ class NoLine(CompactHydraException):
 
 
 class BoundarySweeper(GridSweeper):
-    """Refines the plane of two keys around the line on which an observed value takes a level (see sweeps/refine.py).
+    """Refines the plane of two keys around the line on which an observed value takes a level: see refine.py.
 
     What is asked for is in the folder before it is launched, so the same command again goes on with the round that was
     interrupted, and ends with the same points. Points that the folder holds from a grid are known points too, if they
@@ -148,7 +149,7 @@ class BoundarySweeper(GridSweeper):
     def _rectangle(self, parsed: Sequence[Override]) -> Level:
         """Return the level in the rectangle that the command spans."""
         try:
-            from sweeps.refine import Level
+            from sweeps.boundary.refine import Level
         except ImportError as error:
             raise ConfigCompositionException(
                 f"hydra/sweeper=boundary needs a package that is missing ({error}): pip install adaptive"
@@ -178,7 +179,7 @@ class BoundarySweeper(GridSweeper):
         return level.around(known)
 
     def _known(self, folder: Path) -> dict[Point, Observed]:
-        from sweeps.refine import Observed
+        from sweeps.boundary.refine import Observed
 
         try:
             table: pd.DataFrame = self._observe(folder, self._column)
@@ -189,9 +190,9 @@ class BoundarySweeper(GridSweeper):
         return {(x, y): Observed(value, (high - low) / 2, int(n)) for x, y, value, low, high, n in rows}
 
     def _lacking(self, points: Sequence[Point], sweep: Sweep) -> set[Point]:
-        """Return which points lack a result that their orders in a sweep want: other widths are another surface."""
+        """Return which points lack a result that their specs in a sweep want: other widths are another surface."""
         states = {each.name: each.state for each in sweep.look()}
-        return {point for point, order in zip(points, sweep.orders, strict=True) if states[order.name] != DONE}
+        return {point for point, spec in zip(points, sweep.specs, strict=True) if states[spec.name] != DONE}
 
     def _line(self, level: Level, folder: Path, but: Set[Point]) -> Line:
         """Return what the folder tells of the line, but for some points."""
@@ -227,7 +228,7 @@ class BoundarySweeper(GridSweeper):
     def _round(self, launcher: Launcher) -> int:
         if self._size is not None:
             return self._size
-        return launcher.site.filled(ROUND) if isinstance(launcher, PackLauncher) else ROUND
+        return launcher.backend.filled(ROUND) if isinstance(launcher, PackLauncher) else ROUND
 
     def _tell(self, line: Line, asked: Asked) -> None:
         half, where = line.uncertainty.half, self._where(line)
@@ -278,7 +279,7 @@ def _function(path: str) -> Callable[[Path, str], pd.DataFrame]:
 
 
 def _refuse_detached(launcher: Launcher) -> None:
-    if isinstance(launcher, PackLauncher) and launcher.site.detach:
+    if isinstance(launcher, PackLauncher) and launcher.backend.detach:
         raise ConfigCompositionException(
             "hydra.launcher.detach = True is not allowed with hydra/sweeper=boundary: every round needs the values of "
             "the one before. Leave this command running, in tmux, by nohup or as a small job of its own; if it is "

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psutil
 
-from sweeps.sites import allocation
+from sweeps.backends import allocation
 
 __all__ = ["cores", "gpus", "memory"]
 

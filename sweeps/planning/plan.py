@@ -17,8 +17,8 @@ from hydra.errors import ConfigCompositionException
 from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
+from sweeps.folder.spec import JobSpec
 from sweeps.job import Job
-from sweeps.order import Order
 
 __all__ = ["Composed", "Composer", "Planned", "plain_hydra", "swept_keys"]
 
@@ -44,9 +44,9 @@ class Planned:
         """Return its overrides that another job does not have."""
         return [line for line in self.overrides if line not in other.overrides]
 
-    def order(self, number: int) -> Order:
+    def spec(self, number: int) -> JobSpec:
         """Return what is to be done."""
-        return Order.of(
+        return JobSpec.of(
             self.job,
             name=self.name,
             overrides=self.overrides,

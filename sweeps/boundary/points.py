@@ -13,18 +13,13 @@ from typing import TYPE_CHECKING, Any
 from hydra.core.override_parser.types import Override
 from hydra.errors import ConfigCompositionException
 
-from sweeps.plan import Composer
+from sweeps.planning.plan import Composer
+from sweeps.planning.refusals import require
 
 if TYPE_CHECKING:
-    from sweeps.refine import Point
+    from sweeps.boundary.refine import Point
 
-__all__ = ["PointJobs", "require", "spanned"]
-
-
-def require(key: str, value: object, fine: bool, allowed: str) -> None:
-    """Raise ConfigCompositionException unless a parameter of the sweeper is fine."""
-    if not fine:
-        raise ConfigCompositionException(f"hydra.sweeper.{key} = {value!r} is not allowed: {allowed}")
+__all__ = ["PointJobs", "spanned"]
 
 
 def spanned(key: str, override: Override | None) -> tuple[float, float]:

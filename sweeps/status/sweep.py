@@ -1,4 +1,4 @@
-"""A sweep: what was ordered in a folder, and how every job of it stands, told by the files."""
+"""A sweep: its jobs as they were submitted, and how every job of it stands, told by the files."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from typing import Any
 
 from durable.files import locked, read_json, write_json
 from sweeps import alone
+from sweeps.backends import BACKENDS, QUEUED, RUNNING, Backend, Live
+from sweeps.folder.spec import JobSpec, merged
+from sweeps.folder.submission import LEFT, STATE_FOLDER, Submission, Word, submissions
+from sweeps.folder.submission import RUNNING as AT_WORK
 from sweeps.job import ERROR_FILE, FAILED, Job
-from sweeps.order import Order, merged
-from sweeps.sites import QUEUED, RUNNING, SITES, Live, Site
-from sweeps.submission import LEFT, STATE_FOLDER, Submission, Word, submissions
-from sweeps.submission import RUNNING as AT_WORK
 from sweeps.text import again
 
-__all__ = ["DONE", "MISSING", "STATES", "NoSweepError", "Standing", "Sweep", "job_class", "located"]
+__all__ = ["DONE", "MISSING", "STATES", "JobStatus", "NoSweepError", "Sweep", "job_class", "located"]
 
 DONE, MISSING = "done", "missing"
 STATES = (DONE, RUNNING, QUEUED, FAILED, MISSING)
@@ -32,7 +32,7 @@ class NoSweepError(ValueError):
 
 
 @dataclass(frozen=True)
-class Standing:
+class JobStatus:
     """How a job stands."""
 
     name: str
@@ -46,19 +46,19 @@ class Standing:
 
 
 class Sweep:
-    """The folder of a sweep, with the orders that are looked at: all that it holds, or those of one command.
+    """The folder of a sweep, with the jobs that are looked at: all that it holds, or those of one command.
 
     Args:
         folder: the sweep's.
-        orders: those looked at.
+        specs: those looked at.
         job: the dotted path of what makes jobs of configs; None if the task function is run for one job after another.
         program: how the app is called, python -m condense.
     """
 
     def __init__(
-        self, folder: Path, job: str | None, program: Sequence[str] = (), orders: Sequence[Order] = ()
+        self, folder: Path, job: str | None, program: Sequence[str] = (), specs: Sequence[JobSpec] = ()
     ) -> None:
-        self.folder, self.job, self.program, self.orders = folder, job, tuple(program), list(orders)
+        self.folder, self.job, self.program, self.specs = folder, job, tuple(program), list(specs)
         self._seen: dict[str, tuple[int, Mapping[str, tuple[str, str]]]] = {}
 
     @classmethod
@@ -77,20 +77,20 @@ class Sweep:
         return cls(folder, **held)
 
     @staticmethod
-    def ordered(folder: Path) -> list[Order]:
-        """Return the orders that a folder holds, none if it is no sweep's."""
+    def specs_in(folder: Path) -> list[JobSpec]:
+        """Return the specs that a folder holds, none if it is no sweep's."""
         held = _held(folder)
-        return [] if held is None else list(held["orders"])
+        return [] if held is None else list(held["specs"])
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
-        """Keep others from ordering and submitting in this folder meanwhile."""
+        """Keep others from adding jobs and submitting in this folder meanwhile."""
         with locked(self.folder / STATE_FOLDER / "lock"):
             yield
 
     def keep(self) -> None:
-        """Add the orders to those that the folder holds. The lock must be held."""
-        plain = [order.plain() for order in merged(self.ordered(self.folder), self.orders)]
+        """Add the jobs to those that the folder holds. The lock must be held."""
+        plain = [spec.plain() for spec in merged(self.specs_in(self.folder), self.specs)]
         write_json(_file(self.folder), {"job": self.job, "program": self.program, "orders": plain})
 
     @property
@@ -108,16 +108,16 @@ class Sweep:
         self._slowest.pause()
 
     @property
-    def _slowest(self) -> type[Site]:
-        return max((SITES[each.site] for each in self.submissions), key=lambda site: site.patience)
+    def _slowest(self) -> type[Backend]:
+        return max((BACKENDS[each.backend] for each in self.submissions), key=lambda backend: backend.patience)
 
     def live(self) -> dict[tuple[Path, int], str]:
         """Return which packs are queued or running."""
-        return {pack: state for site, mine in self._by_site() for pack, state in site.live(mine).items()}
+        return {pack: state for backend, mine in self._by_backend() for pack, state in backend.live(mine).items()}
 
     def cancel(self) -> int:
         """End what is queued or running, and return how many packs were told."""
-        return sum(site.cancel(mine) for site, mine in self._by_site())
+        return sum(backend.cancel(mine) for backend, mine in self._by_backend())
 
     def give_up(self) -> None:
         """Take for lost what seems queued or running."""
@@ -126,48 +126,48 @@ class Sweep:
             word = handed[folder].word(k) or Word.of_nobody()
             handed[folder].say(k, word, phase=LEFT, reason="taken for lost")
 
-    def _by_site(self) -> list[tuple[type[Site], list[Submission]]]:
-        """Return the sites that something was handed out to, with it."""
+    def _by_backend(self) -> list[tuple[type[Backend], list[Submission]]]:
+        """Return the backends that something was handed out to, with it."""
         mine: dict[str, list[Submission]] = {}
         for each in self.submissions:
-            mine.setdefault(each.site, []).append(each)
-        return [(SITES[kind], handed) for kind, handed in mine.items()]
+            mine.setdefault(each.backend, []).append(each)
+        return [(BACKENDS[kind], handed) for kind, handed in mine.items()]
 
-    def look(self, live: Live | None = None) -> list[Standing]:
-        """Return how the jobs stand, in the order in which they were ordered."""
+    def look(self, live: Live | None = None) -> list[JobStatus]:
+        """Return how the jobs stand, in the order in which they were given."""
         live = self.live() if live is None else live
         handed = _Handed.of(self.submissions, live)
         wanted: dict[str, set[str]] = {}
-        for order in self.orders:
-            wanted.setdefault(order.name, set()).update(order.wanted)
-        return [self._standing(name, keys, handed) for name, keys in wanted.items()]
+        for spec in self.specs:
+            wanted.setdefault(spec.name, set()).update(spec.wanted)
+        return [self._status(name, keys, handed) for name, keys in wanted.items()]
 
-    def undone(self, standings: Iterable[Standing], states: Iterable[str] = (FAILED, MISSING)) -> list[Order]:
-        """Return orders of what jobs in one of these states lack and nobody is to compute, every result in one."""
-        shares = self._shares({each.name: each.free for each in standings if each.state in states})
-        return [replace(order, wanted=keys) for order, keys in shares]
+    def undone(self, statuses: Iterable[JobStatus], states: Iterable[str] = (FAILED, MISSING)) -> list[JobSpec]:
+        """Return specs of what jobs in one of these states lack and nobody is to compute, every result in one."""
+        shares = self._shares({each.name: each.free for each in statuses if each.state in states})
+        return [replace(spec, wanted=keys) for spec, keys in shares]
 
     @property
     def total(self) -> float:
-        """The cost of all that is ordered, in seconds of one worker."""
+        """The cost of all that is asked for, in seconds of one worker."""
         wanted: dict[str, set[str]] = {}
-        for order in self.orders:
-            wanted.setdefault(order.name, set()).update(order.wanted)
+        for spec in self.specs:
+            wanted.setdefault(spec.name, set()).update(spec.wanted)
         return _cost(self._shares(wanted))
 
-    def left(self, standings: Iterable[Standing]) -> float:
-        """Return the cost of the results that are not there, each a like share of its order's."""
-        return _cost(self._shares({each.name: each.lacking for each in standings}))
+    def left(self, statuses: Iterable[JobStatus]) -> float:
+        """Return the cost of the results that are not there, each a like share of its job's."""
+        return _cost(self._shares({each.name: each.lacking for each in statuses}))
 
-    def _shares(self, results: Mapping[str, Set[str]]) -> list[tuple[Order, tuple[str, ...]]]:
-        """Return the orders of some results, given by job, each with those that no later order wants."""
+    def _shares(self, results: Mapping[str, Set[str]]) -> list[tuple[JobSpec, tuple[str, ...]]]:
+        """Return the specs of some results, given by job, each with those that no later spec wants."""
         left = {name: set(keys) for name, keys in results.items()}
         shares = []
-        for order in reversed(self.orders):
-            mine = tuple(key for key in order.wanted if key in left.get(order.name, ()))
+        for spec in reversed(self.specs):
+            mine = tuple(key for key in spec.wanted if key in left.get(spec.name, ()))
             if mine:
-                left[order.name].difference_update(mine)
-                shares.append((order, mine))
+                left[spec.name].difference_update(mine)
+                shares.append((spec, mine))
         return shares[::-1]
 
     def _held(self, name: str) -> Mapping[str, tuple[str, str]]:
@@ -180,9 +180,9 @@ class Sweep:
 
     def commands(self) -> dict[str, str]:
         """Return what runs a job by itself again, by its name."""
-        return {order.name: again(self.program, order.overrides, self.folder) for order in self.orders}
+        return {spec.name: again(self.program, spec.overrides, self.folder) for spec in self.specs}
 
-    def _standing(self, name: str, wanted: set[str], handed: _Handed) -> Standing:
+    def _status(self, name: str, wanted: set[str], handed: _Handed) -> JobStatus:
         held = self._held(name)
         results = Counter(held[key][0] if key in held else MISSING for key in wanted)
         origins = frozenset(held[key][1] for key in wanted if key in held)
@@ -190,14 +190,14 @@ class Sweep:
         free = lacking - handed.live.get(name, {}).keys()
         facts: dict[str, Any] = {"results": results, "origins": origins, "lacking": lacking, "free": free}
         if not lacking:
-            return Standing(name, DONE, **facts)
+            return JobStatus(name, DONE, **facts)
         on_its_way = handed.state(name, lacking)
         if on_its_way:
-            return Standing(name, on_its_way, **facts)
+            return JobStatus(name, on_its_way, **facts)
         error = _last_line(self.folder / name / ERROR_FILE)
         if error:
-            return Standing(name, FAILED, error, **facts)
-        return Standing(name, MISSING, handed.reason(name), killed=handed.killed(name), **facts)
+            return JobStatus(name, FAILED, error, **facts)
+        return JobStatus(name, MISSING, handed.reason(name), killed=handed.killed(name), **facts)
 
 
 @dataclass(frozen=True)
@@ -212,8 +212,8 @@ class _Handed:
         packs = [(each, k, names) for each in handed for k, names in enumerate(each.packs)]
         alive: dict[str, dict[str, str]] = {}
         for each, k, _ in packs:
-            for order in each.orders(k) if (each.folder, k) in live else ():
-                alive.setdefault(order.name, {}).update(dict.fromkeys(order.wanted, live[each.folder, k]))
+            for spec in each.specs(k) if (each.folder, k) in live else ():
+                alive.setdefault(spec.name, {}).update(dict.fromkeys(spec.wanted, live[each.folder, k]))
         return cls(alive, {name: (each, k) for each, k, names in packs for name in names})
 
     def state(self, name: str, missing: Iterable[str]) -> str | None:
@@ -266,22 +266,22 @@ def located(path: str, key: str) -> Any:
         ) from error
 
 
-def _cost(shares: Iterable[tuple[Order, Sequence[str]]]) -> float:
-    return sum(order.cost * len(keys) / len(order.wanted) for order, keys in shares)
+def _cost(shares: Iterable[tuple[JobSpec, Sequence[str]]]) -> float:
+    return sum(spec.cost * len(keys) / len(spec.wanted) for spec, keys in shares)
 
 
 def _held(folder: Path) -> dict[str, Any] | None:
-    """Return what a folder's file of orders holds, None if there is none.
+    """Return what a folder's file of jobs holds, None if there is none.
 
     Raises:
-        ValueError: it is damaged, or orders something outside of the folder; the message names it.
+        ValueError: it is damaged, or has a job outside of the folder; the message names it.
     """
     held: dict[str, Any] | None = read_json(
         _file(folder),
         lambda plain: {
             "job": plain["job"],
             "program": plain["program"],
-            "orders": [Order.read(each) for each in plain["orders"]],
+            "specs": [JobSpec.read(each) for each in plain["orders"]],
         },
     )
     return held

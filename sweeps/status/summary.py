@@ -12,7 +12,7 @@ from rich.markup import escape
 
 from front_door.names import called
 from sweeps.job import ERROR_FILE, FAILED
-from sweeps.sweep import DONE, MISSING, Standing
+from sweeps.status.sweep import DONE, MISSING, JobStatus
 
 __all__ = ["missing", "origins_warning", "show"]
 
@@ -22,19 +22,19 @@ SHOWN = 10
 """Failed points that are shown one by one."""
 
 
-def show(folder: Path, standings: Sequence[Standing], commands: Mapping[str, str], console: Console) -> None:
+def show(folder: Path, statuses: Sequence[JobStatus], commands: Mapping[str, str], console: Console) -> None:
     """Print how a sweep stands; `commands` run a job again, by its name."""
-    counts = Counter(each.state for each in standings)
-    lines = [f"[bold]{escape(str(folder))}[/]: {counts[DONE]} of {len(standings)} points complete"]
-    lines += [f"  {_results(standings)}"]
-    failed = [each for each in standings if each.state == FAILED]
+    counts = Counter(each.state for each in statuses)
+    lines = [f"[bold]{escape(str(folder))}[/]: {counts[DONE]} of {len(statuses)} points complete"]
+    lines += [f"  {_results(statuses)}"]
+    failed = [each for each in statuses if each.state == FAILED]
     for each in failed[:SHOWN]:
         lines += [f"  [red]failed[/] {escape(each.name)}: {escape(each.reason)} ({escape(_error(folder, each))})"]
         lines += [f"    again: {escape(commands[each.name])}"]
     if len(failed) > SHOWN:
         lines += [f"  and {len(failed) - SHOWN} more failed points: {called('sweeps')} status {_shell(folder)}"]
-    lines += [f"  {line}" for line in missing(standings)]
-    lines += [f"  [yellow]warning[/] {escape(line)}" for line in origins_warning(standings)]
+    lines += [f"  {line}" for line in missing(statuses)]
+    lines += [f"  [yellow]warning[/] {escape(line)}" for line in origins_warning(statuses)]
     if counts[MISSING]:
         lines += ["  the same command again computes what is missing"]
     if counts[DONE]:
@@ -42,22 +42,22 @@ def show(folder: Path, standings: Sequence[Standing], commands: Mapping[str, str
     console.print("\n".join(lines), soft_wrap=True, highlight=False)
 
 
-def missing(standings: Sequence[Standing]) -> list[str]:
+def missing(statuses: Sequence[JobStatus]) -> list[str]:
     """Return a line for every reason why points are missing."""
-    reasons = Counter(each.reason for each in standings if each.state == MISSING)
+    reasons = Counter(each.reason for each in statuses if each.state == MISSING)
     return [f"{count} points missing: {escape(reason)}" for reason, count in reasons.items()]
 
 
-def origins_warning(standings: Sequence[Standing]) -> list[str]:
+def origins_warning(statuses: Sequence[JobStatus]) -> list[str]:
     """Return a line that warns if the results come from several versions of the code."""
-    origins = sorted({origin for each in standings for origin in each.origins})
+    origins = sorted({origin for each in statuses for origin in each.origins})
     if len(origins) < 2:
         return []
     return [f"the results come from {len(origins)} versions of the code: {', '.join(origins)}"]
 
 
-def _results(standings: Sequence[Standing]) -> str:
-    results = sum((each.results for each in standings), Counter[str]())
+def _results(statuses: Sequence[JobStatus]) -> str:
+    results = sum((each.results for each in statuses), Counter[str]())
     well = results[WELL] + results[DONE]
     odd = {state: n for state, n in results.items() if state not in (WELL, DONE, FAILED, MISSING)}
     parts = [f"{well} {DONE if results[DONE] else WELL}"] if well or odd else []
@@ -68,8 +68,8 @@ def _results(standings: Sequence[Standing]) -> str:
     return f"{sum(results.values())} runs: " + ", ".join(parts)
 
 
-def _error(folder: Path, standing: Standing) -> str:
-    return str(folder / standing.name / ERROR_FILE)
+def _error(folder: Path, status: JobStatus) -> str:
+    return str(folder / status.name / ERROR_FILE)
 
 
 def _shell(path: Path) -> str:

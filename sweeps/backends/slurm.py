@@ -12,11 +12,11 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
-from sweeps.order import Order
-from sweeps.packing import balanced, multiple, packs_for
-from sweeps.sites.base import QUEUED, RUNNING, SILENCE, Live, Site, SubmissionError, worker_command
-from sweeps.submission import AGAIN, ENDED, REFUSED, Submission
-from sweeps.submission import RUNNING as AT_WORK
+from sweeps.backends.base import QUEUED, RUNNING, SILENCE, Backend, Live, SubmissionError, worker_command
+from sweeps.backends.packing import balanced, multiple, packs_for
+from sweeps.folder.spec import JobSpec
+from sweeps.folder.submission import AGAIN, ENDED, REFUSED, Submission
+from sweeps.folder.submission import RUNNING as AT_WORK
 
 __all__ = ["QueueEntry", "Slurm", "max_array_size", "read_queue"]
 
@@ -49,7 +49,7 @@ FIXED = {"nodes", "ntasks", "ntasks-per-node", "output", "error", "open-mode", "
 
 
 @dataclass
-class Slurm(Site):
+class Slurm(Backend):
     """hydra/launcher=slurm. Parameters without a comment are sbatch's, https://slurm.schedmd.com/sbatch.html."""
 
     _target_: str = "hydra_plugins.condense_sweeps.SlurmLauncher"
@@ -125,14 +125,14 @@ class Slurm(Site):
         """Return the next multiple of points_per_task, where that is given."""
         return multiple(jobs, self.points_per_task or 1)
 
-    def packs(self, orders: Sequence[Order]) -> list[list[Order]]:
+    def packs(self, specs: Sequence[JobSpec]) -> list[list[JobSpec]]:
         """Return packs of so many points at most, or of about so many minutes."""
-        packs = packs_for(orders, self.points_per_task, self.minutes_per_task)
-        return balanced(orders, packs, self.points_per_task)
+        packs = packs_for(specs, self.points_per_task, self.minutes_per_task)
+        return balanced(specs, packs, self.points_per_task)
 
     def start(self, submission: Submission) -> None:
         """Submit the packs, in as many arrays as MaxArraySize asks for."""
-        from sweeps.sites.sbatch import RefusedError, submit  # with submitit, which workers and status do without
+        from sweeps.backends.sbatch import RefusedError, submit  # with submitit, which workers and status do without
 
         if "%" in str(submission.folder):
             raise SubmissionError(0, f"{submission.folder}: Slurm reads % as a pattern; choose another hydra.sweep.dir")

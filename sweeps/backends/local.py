@@ -16,12 +16,12 @@ from typing import Any, ClassVar, Self
 import psutil
 
 from durable.files import read_json, write_json
-from sweeps.order import Order
-from sweeps.packing import balanced, multiple
-from sweeps.sites.base import RUNNING as ALIVE
-from sweeps.sites.base import SILENCE, Live, Site, worker_command
-from sweeps.sites.machine import cores, gpus, memory
-from sweeps.submission import RUNNING, Submission
+from sweeps.backends.base import RUNNING as ALIVE
+from sweeps.backends.base import SILENCE, Backend, Live, worker_command
+from sweeps.backends.machine import cores, gpus, memory
+from sweeps.backends.packing import balanced, multiple
+from sweeps.folder.spec import JobSpec
+from sweeps.folder.submission import RUNNING, Submission
 
 __all__ = ["Local"]
 
@@ -33,7 +33,7 @@ _CHILDREN: list[subprocess.Popen[bytes]] = []
 
 
 @dataclass
-class Local(Site):
+class Local(Backend):
     """hydra/launcher=local."""
 
     _target_: str = "hydra_plugins.condense_sweeps.LocalLauncher"
@@ -55,26 +55,26 @@ class Local(Site):
         """The number of workers."""
         return self.workers or len(gpus()) or 1
 
-    def fitted(self, orders: Sequence[Order]) -> Self:
-        """Return the site with a number of workers for some orders.
+    def fitted(self, specs: Sequence[JobSpec]) -> Self:
+        """Return the backend with a number of workers for some jobs.
 
         Without GPUs that is as many as have cores, a job and seconds to compute, and as their largest runs find room
         for in half of the memory; one, where the jobs do not tell their memory.
         """
-        largest = max((order.memory_gb for order in orders), default=0.0)
+        largest = max((spec.memory_gb for spec in specs), default=0.0)
         if not largest:
             return self
-        worth = math.ceil(sum(order.cost for order in orders) / WORTH)
+        worth = math.ceil(sum(spec.cost for spec in specs) / WORTH)
         fitting = int(0.5e-9 * memory() / max(largest, self.mem_gb or 0.0))
         side_by_side = cores() // (self.cpus_per_task or 1)
-        return self.sharing(max(1, min(side_by_side, len(orders), worth, fitting)))
+        return self.sharing(max(1, min(side_by_side, len(specs), worth, fitting)))
 
     def filled(self, jobs: int) -> int:
         """Return the next multiple of the number of workers, or of the cores that they may come to."""
         return multiple(jobs, self.workers or len(gpus()) or max(1, cores() // (self.cpus_per_task or 1)))
 
     def sharing(self, packs: int) -> Self:
-        """Return the site with a worker for each of these packs, unless it has a number of its own."""
+        """Return the backend with a worker for each of these packs, unless it has a number of its own."""
         return self if self.workers or gpus() else replace(self, workers=packs)
 
     @property
@@ -82,9 +82,9 @@ class Local(Site):
         """mem_gb, else a worker's share of nine tenths of the memory."""
         return self.mem_gb or 0.9e-9 * memory() / self.at_once
 
-    def packs(self, orders: Sequence[Order]) -> list[list[Order]]:
+    def packs(self, specs: Sequence[JobSpec]) -> list[list[JobSpec]]:
         """Return one pack a worker."""
-        return balanced(orders, self.at_once)
+        return balanced(specs, self.at_once)
 
     def start(self, submission: Submission) -> None:
         """Start a worker for every pack, in a session of its own: it ends with its work, not with this terminal."""

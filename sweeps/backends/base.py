@@ -1,4 +1,4 @@
-"""What a site is asked: to make packs, to start them, to say which live, and to end them."""
+"""What a backend is asked: to make packs, to start them, to say which live, and to end them."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any, ClassVar, Self
 
 from front_door.paths import ROOT
-from sweeps.order import Order
-from sweeps.submission import Submission
+from sweeps.folder.spec import JobSpec
+from sweeps.folder.submission import Submission
 
-__all__ = ["QUEUED", "RUNNING", "Live", "Site", "SubmissionError", "worker_command"]
+__all__ = ["QUEUED", "RUNNING", "Backend", "Live", "SubmissionError", "worker_command"]
 
 QUEUED, RUNNING = "queued", "running"
 
@@ -27,7 +27,7 @@ SILENCE = 120.0
 
 
 class SubmissionError(ValueError):
-    """A site refused; the message has its words.
+    """A backend refused; the message has its words.
 
     Args:
         handed_out: how many packs it took before, the first ones.
@@ -49,8 +49,8 @@ def worker_command(submission: Submission, pack: int) -> list[str]:
 
 
 @dataclass
-class Site(ABC):
-    """The parameters that all sites share; their names are those of hydra.launcher."""
+class Backend(ABC):
+    """The parameters that all backends share; their names are those of hydra.launcher."""
 
     _target_: str = ""
     job: str | None = None  # makes a job of a config, see sweeps/job.py; null: jobs run one after another
@@ -75,7 +75,7 @@ class Site(ABC):
 
     @classmethod
     def of(cls, plain: Mapping[str, Any]) -> Self:
-        """Return the site of what a user gave.
+        """Return the backend of what a user gave.
 
         Raises:
             ValueError: a parameter is not known, or its value is not allowed.
@@ -96,7 +96,7 @@ class Site(ABC):
 
     @classmethod
     def read(cls, plain: Mapping[str, Any]) -> Self:
-        """Return the site of its parameters; those of a later version are left out."""
+        """Return the backend of its parameters; those of a later version are left out."""
         known = {each.name for each in fields(cls)}
         return cls(**{key: value for key, value in plain.items() if key in known})
 
@@ -105,12 +105,12 @@ class Site(ABC):
         """What a worker may take, None where nothing is known."""
         return self.mem_gb
 
-    def fitted(self, orders: Sequence[Order]) -> Self:
-        """Return the site with its open parameters chosen for some orders."""
+    def fitted(self, specs: Sequence[JobSpec]) -> Self:
+        """Return the backend with its open parameters chosen for some jobs."""
         return self
 
     def sharing(self, packs: int) -> Self:
-        """Return the site as it serves a submission of so many packs."""
+        """Return the backend as it serves a submission of so many packs."""
         return self
 
     def filled(self, jobs: int) -> int:
@@ -120,18 +120,18 @@ class Site(ABC):
     @property
     @abstractmethod
     def at_once(self) -> int | None:
-        """How many packs may be handed out at once; None: any number, the site has a queue."""
+        """How many packs may be handed out at once; None: any number, the backend has a queue."""
 
     @abstractmethod
-    def packs(self, orders: Sequence[Order]) -> list[list[Order]]:
-        """Return the orders in packs."""
+    def packs(self, specs: Sequence[JobSpec]) -> list[list[JobSpec]]:
+        """Return the jobs in packs."""
 
     @abstractmethod
     def start(self, submission: Submission) -> None:
         """Hand out the packs of a submission.
 
         Raises:
-            SubmissionError: the site refused, with its own words; packs handed out before stay so.
+            SubmissionError: the backend refused, with its own words; packs handed out before stay so.
         """
 
     @classmethod

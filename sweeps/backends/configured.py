@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from sweeps.submission import Submission
+from sweeps.folder.submission import Submission
 
 __all__ = ["launcher"]
 
@@ -24,7 +24,7 @@ def launcher(kind: str, last: Submission) -> dict[str, Any]:
     from omegaconf import OmegaConf
     from omegaconf.errors import OmegaConfBaseException
 
-    choice = str(last.hydra["runtime"]["choices"]["hydra/launcher"]).replace(last.site, kind)
+    choice = str(last.hydra["runtime"]["choices"]["hydra/launcher"]).replace(last.backend, kind)
     there = last.cwd if Path(last.cwd).is_dir() else os.getcwd()
     try:
         with contextlib.chdir(there), _sources_of(last):

@@ -10,7 +10,9 @@ from dataclasses import dataclass, field
 
 from rich.console import Console
 
-__all__ = ["Pace", "duration", "watched"]
+from sweeps.text import duration
+
+__all__ = ["Pace", "watched"]
 
 INTERVAL = 0.5
 """Seconds between two looks."""
@@ -51,17 +53,6 @@ class Pace:
         fresh = self.first - left
         seconds = (time.monotonic() - self.started) * left / fresh if fresh > 0 else None
         return 1 - left / (self.total or 1.0), seconds
-
-
-def duration(seconds: float) -> str:
-    """Return a time in words.
-
-    >>> [duration(seconds) for seconds in (0.4, 75, 4000, 200000)]
-    ['0 s', '75 s', '67 min', '55.6 h']
-    """
-    if seconds < 120:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
 
 
 def _bar(pace: Pace, looks: Iterator[bool], console: Console) -> None:

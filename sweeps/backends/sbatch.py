@@ -9,7 +9,7 @@ from typing import Any
 from submitit.core.utils import FailedJobError, FailedSubmissionError
 from submitit.slurm.slurm import SlurmExecutor
 
-from sweeps.sites.allocation import left_behind
+from sweeps.backends.allocation import left_behind
 
 __all__ = ["RefusedError", "submit"]
 

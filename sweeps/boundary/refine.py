@@ -23,7 +23,7 @@ from adaptive import Learner2D
 from numpy.typing import NDArray
 from scipy.special import stdtrit
 
-from sweeps.triangles import Crossed
+from sweeps.boundary.triangles import Crossed
 
 __all__ = ["Level", "Line", "Observed", "Point", "Uncertainty"]
 

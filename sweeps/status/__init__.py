@@ -1,0 +1,1 @@
+"""How a sweep stands, told by its files: the state of every job, in words, as a table, as JSON."""
