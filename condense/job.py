@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -11,6 +11,7 @@ from condense.code import own
 from condense.records import FILE
 from condense.runs import estimate, identity, objective
 from condense.runs.problem import Problem
+from durable.execution import Execution
 from front_door.startup import importing
 
 if TYPE_CHECKING:
@@ -96,14 +97,8 @@ class Job:
         cls,
         jobs: Sequence[Self],
         folders: Sequence[Path],
-        *,
         wanted: Sequence[Collection[str]],
-        stop: Callable[[], bool],
-        scratch: Path | None,
-        checkpoint_minutes: float,
-        memory_gb: float | None,
-        attempt: int,
-        done: Callable[[float], None],
+        execution: Execution,
     ) -> None:
         """Compute which of these runs the jobs' folders lack, in batches of equal width, small widths first.
 
@@ -112,12 +107,8 @@ class Job:
 
         Args:
             wanted: the keys of the runs of each job that are to be computed; others may be others' work.
-            stop: asked after every step of the flow; once true, what has ended is written and the rest is left.
-            scratch: where batches that take longer than `checkpoint_minutes` are saved, and all of some seconds at a
-                stop; runs saved there go on from where they were.
-            memory_gb: batches are made as large as is estimated to fit into this.
-            attempt: noted with every record.
-            done: told, with every flush to disk, the cost of the runs in it.
+            execution: batches are made as large as is estimated to fit into its memory; those that take longer than
+                its minutes are saved, and all of some seconds at a stop, and go on from where they were.
 
         Raises:
             OSError: a record cannot be written, the disk being full say.
@@ -125,18 +116,7 @@ class Job:
         with importing():  # torch, which takes seconds: status tools read jobs too
             from condense.runs.pack import Pack
 
-        pack = Pack(
-            [job.problem for job in jobs],
-            folders,
-            wanted,
-            stop=stop,
-            scratch=scratch,
-            checkpoint_minutes=checkpoint_minutes,
-            memory_gb=memory_gb,
-            attempt=attempt,
-            done=done,
-        )
-        pack.compute()
+        Pack([job.problem for job in jobs], folders, wanted, execution).compute()
 
     def run(self, folder: Path) -> pd.DataFrame:
         """Compute the runs that the folder lacks, and return the records of all wanted ones.

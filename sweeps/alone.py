@@ -8,10 +8,11 @@ from __future__ import annotations
 import hashlib
 import json
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
+from durable.execution import Execution
 from durable.files import read_json, write, write_json
 from sweeps.job import ERROR_FILE
 
@@ -83,21 +84,19 @@ class TaskCall:
         cls,
         jobs: Sequence[Self],
         folders: Sequence[Path],
-        *,
-        stop: Callable[[], bool],
-        done: Callable[[float], None],
-        **_: Any,
+        wanted: Sequence[Collection[str]],
+        execution: Execution,
     ) -> None:
         """Call the task function for one job after another."""
         from hydra.core.utils import setup_globals
 
         setup_globals()
         for job, folder in zip(jobs, folders, strict=True):
-            if stop():
+            if execution.stop():
                 return
             if job.wanted[0] not in cls.held(folder):
                 job._call(folder)
-            done(job.cost)
+            execution.done(job.cost)
 
     def _call(self, folder: Path) -> None:
         from hydra._internal.callbacks import Callbacks

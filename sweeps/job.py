@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol, Self
+
+from durable.execution import Execution
 
 __all__ = ["ERROR_FILE", "FAILED", "Job"]
 
@@ -76,14 +78,8 @@ class Job(Protocol):
         cls,
         jobs: Sequence[Self],
         folders: Sequence[Path],
-        *,
         wanted: Sequence[Collection[str]],
-        stop: Callable[[], bool],
-        scratch: Path | None,
-        checkpoint_minutes: float,
-        memory_gb: float | None,
-        attempt: int,
-        done: Callable[[float], None],
+        execution: Execution,
     ) -> None:
         """Compute which of these results are missing in the jobs' folders, all of it as one piece of work.
 
@@ -92,9 +88,5 @@ class Job(Protocol):
 
         Args:
             wanted: the keys of the results of each job that are to be computed; others may be others' work.
-            stop: asked every few seconds at most; once true, save and return with what is unfinished unwritten.
-            scratch: where the state of long work is kept every `checkpoint_minutes`, and taken up again.
-            memory_gb: not to be exceeded.
-            attempt: how many times this work has been started, to be noted with the results.
-            done: told the share of the cost that is on disk with each piece that gets there.
+            execution: when to stop, what may be taken, where long work is saved, who is told.
         """

@@ -23,6 +23,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from durable.execution import Execution
 from durable.files import together
 from front_door.door import enter
 from sweeps.alone import TaskCall
@@ -117,17 +118,15 @@ class Worker:
         folders = [self.submission.sweep / spec.name for spec in specs]
         with together():
             jobs = [self._job(made, spec) for spec in specs]
-        made.run_together(
-            jobs,
-            folders,
-            wanted=[spec.wanted for spec in specs],
+        execution = Execution(
             stop=self._stop,
+            done=self._done,
             scratch=self.submission.scratch,
             checkpoint_minutes=self.backend.checkpoint_minutes,
             memory_gb=self.backend.sharing(len(self.submission.packs)).memory_gb,
             attempt=self._word.attempt,
-            done=self._done,
         )
+        made.run_together(jobs, folders, [spec.wanted for spec in specs], execution)
 
     def _stop(self) -> bool:
         """Return whether to save and leave: told to, or because a job failed, which is looked for if that matters."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 from condense import records
@@ -13,6 +13,7 @@ from condense.runs.problem import Problem
 from condense.runs.scratch import Scratch
 from condense.runs.training import Failure, Progress, Trainer
 from durable import files
+from durable.execution import Execution
 
 __all__ = ["ERROR_FILE", "Pack"]
 
@@ -23,7 +24,7 @@ WORTH_SAVING = 3.0
 
 
 class Pack:
-    """The missing runs of some jobs, each job with its folder; the options are those of `Job.run_together`.
+    """The missing runs of some jobs, each job with its folder.
 
     Args:
         wanted: the keys of the runs of each job that are meant; None: of all jobs all runs.
@@ -34,18 +35,10 @@ class Pack:
         problems: Sequence[Problem],
         folders: Sequence[Path],
         wanted: Sequence[Collection[str]] | None = None,
-        *,
-        stop: Callable[[], bool] = lambda: False,
-        scratch: Path | None = None,
-        checkpoint_minutes: float = 10.0,
-        memory_gb: float | None = None,
-        attempt: int = 1,
-        done: Callable[[float], None] = lambda cost: None,
+        execution: Execution = Execution(),
     ) -> None:
-        self._folders, self._stop, self._done = folders, stop, done
-        self._checkpoint_seconds = 60 * checkpoint_minutes
-        self._memory_gb, self._attempt = memory_gb, attempt
-        self._scratch, self._ledger = Scratch(scratch), Ledger(folders)
+        self._folders, self._execution = folders, execution
+        self._scratch, self._ledger = Scratch(execution.scratch), Ledger(folders)
         self._missing = {(member.job, member.key): member for member in _missing(problems, folders, wanted)}
         self.failures: dict[int, Failure] = {}
 
@@ -67,26 +60,26 @@ class Pack:
         for source, members in self._scratch.find(self._missing.values()):
             for member in members:
                 del fresh[member.job, member.key]
-            yield from batches(members, self._memory_gb, source)
-        yield from batches(fresh.values(), self._memory_gb)
+            yield from batches(members, self._execution.memory_gb, source)
+        yield from batches(fresh.values(), self._execution.memory_gb)
 
     def _train(self, batch: Batch) -> bool:
         """Train a batch, and return whether to go on with the next."""
         batch = batch.without(self.failures)
         if batch.seconds > PATIENCE:
             self._flush()
-        if self._stop():
+        if self._execution.stop():
             return False
         started = saved = time.monotonic()
         trainer = Trainer(batch)
         for progress in trainer:
             self._take(progress)
             now = time.monotonic()
-            if self._stop():
+            if self._execution.stop():
                 if now - started > WORTH_SAVING:
                     self._save(trainer)
                 return False
-            if now - saved > self._checkpoint_seconds:
+            if now - saved > 60 * self._execution.checkpoint_minutes:
                 self._save(trainer)
                 saved = now
         return True
@@ -96,7 +89,7 @@ class Pack:
             for member, snapshot in progress.snapshots:
                 snapshot.write(self._folders[member.job])
         for member, row in progress.ended:
-            self._ledger.add(member, {**row, "attempt": self._attempt})
+            self._ledger.add(member, {**row, "attempt": self._execution.attempt})
             del self._missing[member.job, member.key]
         for member, failure in progress.failed:
             if member.job not in self.failures:
@@ -111,7 +104,7 @@ class Pack:
     def _flush(self) -> None:
         written = self._ledger.flush()
         if written:
-            self._done(sum(member.seconds for member in written))
+            self._execution.done(sum(member.seconds for member in written))
         self._scratch.tidy({key for _, key in self._missing})
 
     def _tell(self, job: int, failure: Failure) -> None:
@@ -123,7 +116,7 @@ class Pack:
         """Mark the unfinished runs of jobs that raised as failed."""
         for member in [member for member in self._missing.values() if member.job in self.failures]:
             error = self.failures[member.job].error
-            row = {**member.problem.row(member.run), "attempt": self._attempt}
+            row = {**member.problem.row(member.run), "attempt": self._execution.attempt}
             self._ledger.add(member, {**row, "status": "failed", "error": f"{type(error).__name__}: {error}"})
 
 

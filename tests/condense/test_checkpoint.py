@@ -11,6 +11,7 @@ from condense import records, schema
 from condense.job import Job
 from condense.runs import checkpoint, pack
 from condense.runs.checkpoint import Checkpoint, CheckpointError
+from durable.execution import Execution
 from durable.files import _unfinished
 
 NET = """
@@ -35,16 +36,9 @@ def jobs(*gammas, **changes):
 def run_together(jobs, folder, steps=None, minutes=10.0, **options):
     """Run jobs, stopping after some steps, with the scratch folder beside theirs."""
     asked = iter(range(steps or 10**9))
-    options = {"memory_gb": None, "attempt": 1, "done": lambda cost: None, **options}
-    Job.run_together(
-        jobs,
-        [folder / job.name for job in jobs],
-        wanted=[job.wanted for job in jobs],
-        stop=options.pop("stop", lambda: next(asked, None) is None),
-        scratch=folder / "scratch",
-        checkpoint_minutes=minutes,
-        **options,
-    )
+    stop = options.pop("stop", lambda: next(asked, None) is None)
+    execution = Execution(stop=stop, scratch=folder / "scratch", checkpoint_minutes=minutes, **options)
+    Job.run_together(jobs, [folder / job.name for job in jobs], [job.wanted for job in jobs], execution)
 
 
 def table(folder, jobs):

@@ -18,7 +18,7 @@ from condense.code import own
 from condense.code.content import Content, UnidentifiedError
 from condense.code.sources import ChangedSinceImportError
 from condense.job import Job
-from sweeps.manifest import Manifest, OtherSweepError
+from sweeps.folder.manifest import Manifest, OtherSweepError
 
 NET = """
 import torch

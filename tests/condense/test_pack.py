@@ -16,6 +16,7 @@ from condense.flows.exponential import ExponentialFlow
 from condense.job import Job, RunFailedError
 from condense.runs import ledger, pack, training
 from durable import files
+from durable.execution import Execution
 
 NET = """
 import torch
@@ -45,10 +46,8 @@ def jobs(*gammas, **changes):
 def run_together(jobs, folder, **options):
     """Run jobs in folders of their names, and return the costs told."""
     told = []
-    defaults = {"stop": lambda: False, "scratch": None, "checkpoint_minutes": 10.0, "memory_gb": None, "attempt": 1}
-    defaults["wanted"] = [job.wanted for job in jobs]
     folders = [folder / job.name for job in jobs]
-    Job.run_together(jobs, folders, **{**defaults, **options}, done=told.append)
+    Job.run_together(jobs, folders, [job.wanted for job in jobs], Execution(done=told.append, **options))
     return told
 
 
@@ -210,13 +209,13 @@ PEAK = """if True:
     from condense import schema
     from condense.runs import batches
     from condense.job import Job
+    from durable.execution import Execution
     batches.FUSED_BATCH = 2**40
     measure = schema.Measure(observables=["relative_change"])
     flow = schema.Exponential(max_steps=1)
     job = Job(schema.Config(widths=[100_000], seeds=range(32), flow=flow, measure=measure))
     budget = float(sys.argv[2]) or None
-    options = {"stop": lambda: False, "scratch": None, "checkpoint_minutes": 1, "attempt": 1, "done": print}
-    Job.run_together([job], [Path(sys.argv[1])], wanted=[job.wanted], memory_gb=budget, **options)
+    Job.run_together([job], [Path(sys.argv[1])], [job.wanted], Execution(done=print, memory_gb=budget))
     print(next(line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM")))"""
 
 

@@ -15,6 +15,7 @@ from condense.runs.batches import Member, batches
 from condense.runs.pack import Pack
 from condense.runs.problem import Problem
 from condense.runs.training import Trainer
+from durable.execution import Execution
 
 MEASURE = schema.Measure(observables=["relative_change", "clusters", "unweighted", "alignment"])
 LOOKS = schema.Snapshots(steps=[3, 12], losses=[0.5, 1e-3], per_decade=1)
@@ -322,9 +323,9 @@ def test_a_pack_that_is_stopped_and_goes_on_leaves_every_snapshot(tmp_path, monk
         questions.append(None)
         return len(questions) > asked
 
-    Pack([problem()], folders[1:], stop=stop, scratch=tmp_path / "scratch").compute()
+    Pack([problem()], folders[1:], execution=Execution(stop=stop, scratch=tmp_path / "scratch")).compute()
     assert any((tmp_path / "scratch").glob("*.npz")) == (len(questions) > 1)
-    Pack([problem()], folders[1:], scratch=tmp_path / "scratch").compute()
+    Pack([problem()], folders[1:], execution=Execution(scratch=tmp_path / "scratch")).compute()
     straight, stopped = (sorted(folder.rglob("*.npz")) for folder in folders)
     assert [path.name for path in straight] == [path.name for path in stopped]
     for one, other in zip(straight, stopped, strict=True):

@@ -36,12 +36,12 @@ class Job:
         return {key: tuple(value[:2]) for key, value in json.loads(path.read_text()).items()} if path.exists() else {}
 
     @classmethod
-    def run_together(cls, jobs, folders, *, wanted, stop, attempt, done, **_):
+    def run_together(cls, jobs, folders, wanted, execution):
         for job, folder, keys in zip(jobs, folders, wanted, strict=True):
             for key in keys:
-                if key not in cls.held(folder) and not job._one(key, folder, stop, attempt):
+                if key not in cls.held(folder) and not job._one(key, folder, execution.stop, execution.attempt):
                     return
-            done(job.cost)
+            execution.done(job.cost)
 
     def _one(self, key, folder, stop, attempt):
         folder.mkdir(parents=True, exist_ok=True)

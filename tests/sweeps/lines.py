@@ -81,7 +81,7 @@ class Job:
         return dict.fromkeys(json.loads(path.read_text()), ("done", "v1")) if path.exists() else {}
 
     @classmethod
-    def run_together(cls, jobs, folders, *, done, **_):
+    def run_together(cls, jobs, folders, wanted, execution):
         for job, folder in zip(jobs, folders, strict=True):
             x, y, how = (job.config[key] for key in ("x", "y", "how"))
             if how == "raises" and x > 1.5:
@@ -91,7 +91,7 @@ class Job:
             folder.mkdir(parents=True, exist_ok=True)
             (folder / "unfinished").write_text(json.dumps({key: height(x, y) + noise(key) for key in job.wanted}))
             (folder / "unfinished").replace(folder / FILE)
-            done(job.cost)
+            execution.done(job.cost)
             if how == "killed":
                 die(len(list(folder.parent.glob(f"*/{FILE}"))))
 
