@@ -10,6 +10,8 @@ TORCH ?= torch==2.13.0
 SWEEP ?= multirun/quickstart
 BENCH ?= all
 BIN := .venv/bin
+# one worker has the tests on Slurm, and waits for it most of the time
+WORKERS ?= $(shell expr $$(nproc) + 1)
 
 .PHONY: phase-diagram test lint bench clean
 
@@ -18,7 +20,7 @@ phase-diagram: .venv/installed
 	$(BIN)/python -m analysis $(SWEEP)
 
 test: .venv/developing lint
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadgroup
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
 
 lint: .venv/developing
 	$(BIN)/ruff check .

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from functools import partial
 from itertools import combinations
+from unittest.mock import patch
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from analysis import analyses
+from analysis.cli import main
 from analysis.figures import NothingToDrawError, style
+from analysis.report import output
 from analysis.report.catalogue import COMPARISONS, drawings
 from analysis.report.options import Options
 from analysis.report.output import drawn
@@ -71,6 +74,20 @@ def misfits_of(folder, **given) -> list[str]:
     if len(found) > 1:
         todo += [(name, partial(figure.draw, found)) for name, figure in COMPARISONS.items()]
     return [f"{name}: {line}" for name, draw in todo for line in _drawn_misfits(name, draw, options)]
+
+
+def misfits_written(told, *arguments) -> list[str]:
+    """Run `python -m analysis` and return what does not fit in any figure that it or a process of its writes."""
+
+    def checked(draw, name, options):
+        figure, caption = drawn(draw, name, options)
+        with told.open("a") as file:
+            file.writelines(f"{line}\n" for line in (name, *(f"{name}: {misfit}" for misfit in misfits(figure))))
+        return figure, caption
+
+    with patch.object(output, "drawn", checked):
+        assert main([*map(str, arguments)]) == 0
+    return [line for line in told.read_text().splitlines() if ": " in line]
 
 
 def _drawn_misfits(name, draw, options) -> list[str]:
