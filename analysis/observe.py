@@ -11,16 +11,13 @@ from analysis.stats.infinite import main_runs
 from analysis.stats.intervals import Interval
 from analysis.tables.collect import SweepError, collect
 from analysis.tables.configured import configured_level
+from analysis.tables.places import axes, plain
 from analysis.tables.reductions import widest
 from condense import records
 
 __all__ = ["observe"]
 
-COLUMNS = ["gamma", "gamma_prime", "value", "low", "high", "repeats"]
-
 EXPONENT = "S_"
-
-PLACE = ["gamma", "gamma_prime"]
 
 
 def observe(folder: Path | str, column: str = "S_w") -> pd.DataFrame:
@@ -32,8 +29,9 @@ def observe(folder: Path | str, column: str = "S_w") -> pd.DataFrame:
             every run, such as clusters: then of the converged runs at the largest width.
 
     Returns:
-        gamma, gamma_prime, value (the mean over seeds), low and high (its interval, at the sweep's level; NaN for one
-        seed) and repeats (the seeds that it comes from; 0 and no value where no run counts).
+        the coordinates of the plane (gamma, gamma_prime), value (the mean over seeds), low and high (its interval, at
+        the sweep's level; NaN for one seed) and repeats (the seeds that it comes from; 0 and no value where no run
+        counts).
 
     Raises:
         ValueError: the column is neither, or the folder mixes several settings.
@@ -43,14 +41,15 @@ def observe(folder: Path | str, column: str = "S_w") -> pd.DataFrame:
     except SweepError:
         runs = records.empty()
     _check(column, runs)
-    runs = main_runs(runs[runs["initialisation"] == "plane"])
+    runs = main_runs(runs[plain(runs)])
     if len(runs["setting"].dropna().unique()) > 1:
         raise ValueError(
             f"{folder} mixes several settings: a line is refined in a folder of its own, hydra.sweep.dir=.."
         )
-    table = _by_seed(runs, column).reindex(runs.groupby(PLACE).size().index)
+    place = axes(runs)
+    table = _by_seed(runs, column).reindex(runs.groupby(place).size().index)
     found = Interval(configured_level(folder))(table).rename(columns={"seeds": "repeats"})
-    return found.reset_index()[COLUMNS].astype(float)
+    return found.reset_index()[[*place, "value", "low", "high", "repeats"]].astype(float)
 
 
 def _check(column: str, runs: pd.DataFrame) -> None:
@@ -66,7 +65,7 @@ def _check(column: str, runs: pd.DataFrame) -> None:
 
 
 def _by_seed(runs: pd.DataFrame, column: str) -> pd.DataFrame:
-    """Return the value of each seed, (gamma, gamma') by seeds."""
+    """Return the value of each seed, points by seeds."""
     if column.startswith(EXPONENT):
-        return seed_slopes(runs, column.removeprefix(EXPONENT), PLACE)
-    return widest(runs[runs["converged"]]).pivot_table(column, PLACE, "seed", aggfunc="last").astype(float)
+        return seed_slopes(runs, column.removeprefix(EXPONENT), axes(runs))
+    return widest(runs[runs["converged"]]).pivot_table(column, axes(runs), "seed", aggfunc="last").astype(float)

@@ -1,6 +1,6 @@
 """Any logged number over any keys that were varied: a curve over one, a map over two, a map for each value of a third.
 
-No theory here: the plane (gamma, gamma') has figures of its own that know of one.
+No theory here: a plane that has one has figures of its own.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from analysis.stats.exponents import blocks, seed_slopes, usable
 from analysis.stats.infinite import main_runs
 from analysis.stats.intervals import Interval
 from analysis.stats.regimes import order_parameter
-from analysis.tables.collect import POINT, SweepError
+from analysis.tables import places
+from analysis.tables.collect import SweepError
 from analysis.tables.made import told
 from analysis.tables.names import nearest
 from condense import records
@@ -26,11 +27,7 @@ __all__ = ["MOST", "Over", "axes_of", "numbers", "over"]
 MOST = 3
 """Axes, at most: curves, maps, a map for each value of the third."""
 
-_KEYS = {"init.gamma": "gamma", "init.gamma_prime": "gamma_prime"}
-"""The columns of config keys that have another name in the records."""
-
 _TELLING = [
-    *POINT,
     "virtual",
     "network",
     "activation",
@@ -74,9 +71,9 @@ class Over:
 def axes_of(runs: pd.DataFrame, swept: Sequence[str]) -> tuple[str, ...]:
     """Return the columns that vary and can be axes: the place on the plane, and the keys swept."""
     found = [name for name in swept if len(runs[name].drop_duplicates()) > 1]
-    places = [name for name in ("gamma", "gamma_prime") if len(runs[name].unique()) > 1]
-    named = (runs["initialisation"] != "plane").any()
-    return (*(["initialisation"] if named and places else places), *found)
+    place = [name for name in places.axes(runs) if len(runs[name].unique()) > 1]
+    named = not places.plain(runs).all()
+    return (*(["initialisation"] if named and place else place), *found)
 
 
 def over(
@@ -157,10 +154,11 @@ def _by_seed(runs: pd.DataFrame, value: str, columns: Sequence[str]) -> pd.DataF
 def numbers(runs: pd.DataFrame, swept: Sequence[str]) -> tuple[str, ...]:
     """Return what is drawn without being asked for: S and RD of the order parameter, clusters, own observables."""
     block = order_parameter(blocks(runs))
+    others = {*records.COLUMNS, *records.FURTHER, *swept, *places.axes(runs)}
     own = [
         str(name)
         for name in runs.select_dtypes(["number"])
-        if name not in (*records.COLUMNS, *records.FURTHER, *swept) and not str(name).startswith(("rd_", "clusters"))
+        if name not in others and not str(name).startswith(("rd_", "clusters"))
     ]
     slopes = [f"S_{block}"] if len(runs["width"].unique()) > 1 else []
     known = [name for name in (f"rd_{block}", "clusters", *own) if name in runs and runs[name].notna().any()]
@@ -168,12 +166,18 @@ def numbers(runs: pd.DataFrame, swept: Sequence[str]) -> tuple[str, ...]:
 
 
 def _column(runs: pd.DataFrame, name: str, candidates: Sequence[str]) -> str:
-    column = _KEYS.get(name, name)
+    column = _column_of(runs, name)
     if column in candidates:
         return column
     if column not in runs:
         raise SweepError(f"{name} is no column of these runs{_allowed(name, candidates)}")
     raise SweepError(f"{name} does not vary among these runs; {', '.join(candidates)} do")
+
+
+def _column_of(runs: pd.DataFrame, key: str) -> str:
+    """Return the column of a config key: that of init.gamma is gamma."""
+    column = key.removeprefix("init.")
+    return column if column in places.axes(runs) else key
 
 
 def _allowed(name: str, known: Iterable[str]) -> str:
@@ -186,7 +190,7 @@ def _allowed(name: str, known: Iterable[str]) -> str:
 def _held(runs: pd.DataFrame, where: Mapping[str, str]) -> pd.DataFrame:
     """Return the runs with these values."""
     for name, text in where.items():
-        column = _KEYS.get(name, name)
+        column = _column_of(runs, name)
         if column not in runs:
             raise SweepError(f"--where {name}={text}: there is no such column{_allowed(name, map(str, runs.columns))}")
         there = runs[column]
@@ -208,17 +212,19 @@ def _same(value: Any, text: str) -> bool:
 def _refuse_mixtures(runs: pd.DataFrame, columns: Sequence[str], swept: Sequence[str]) -> None:
     """Refuse a mean over runs that differ in more than their axes, seeds and widths."""
     cells = runs.groupby(list(columns), dropna=False)
-    names = dict.fromkeys(name for name in (*swept, *_TELLING) if name in runs and name not in columns)
+    names = dict.fromkeys(
+        name for name in (*swept, *places.point(runs), *_TELLING) if name in runs and name not in columns
+    )
     varying = [name for name in names if cells[name].nunique(dropna=False).max() > 1]
     if not varying:
         alike = runs.duplicated([*columns, "seed", "width", "neurons"]).any()
         if not alike:
             return
         varying = ["setting"]
-    told = "; ".join(f"{name} ({', '.join(map(str, runs[name].drop_duplicates().head(12)))})" for name in varying)
+    each = "; ".join(f"{name} ({', '.join(map(str, runs[name].drop_duplicates().head(12)))})" for name in varying)
     example = f"{varying[0]}={runs[varying[0]].iloc[0]}"
     raise SweepError(
-        f"these runs differ in more than {', '.join(columns)}: {told}. Hold each at one value, --where {example} say, "
+        f"these runs differ in more than {', '.join(columns)}: {each}. Hold each at one value, --where {example} say, "
         f"or make it an axis: --x, --y or --panel"
     )
 
@@ -228,7 +234,7 @@ def _numbers(runs: pd.DataFrame, value: str, unconverged: bool) -> pd.DataFrame:
     numeric = [
         str(name)
         for name in runs.select_dtypes(["number", "bool", "boolean"])
-        if name not in ("seed", "width", "gamma", "gamma_prime") and runs[name].notna().any()
+        if name not in ("seed", "width", *places.axes(runs)) and runs[name].notna().any()
     ]
     if value not in numeric:
         known = [*(f"S_{block}" for block in blocks(runs)), *numeric]

@@ -36,7 +36,7 @@ class Analysis:
     Attributes:
         runs: Every record that was read, a row a run.
         exponents: S of each block with interval, prediction and regime, a row a plane point.
-        boundaries: The zeros of S of each block along each row of the plane, a row per gamma'.
+        boundaries: The zeros of S of each block along each row of the plane, a row per y, gamma' say.
         local_slopes: S between neighbouring widths, a row per plane point and pair of widths.
         exponents_by_loss: S where the loss has fallen to shares of its first value, a row per plane point, share and
             pair of widths; no row if no share was asked for.

@@ -14,7 +14,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from analysis.tables.collect import POINT, collect
+from analysis.tables.collect import collect
+from analysis.tables.places import all_axes, point
 from condense.records import SNAPSHOTS
 
 __all__ = [
@@ -82,7 +83,8 @@ def located(runs: pd.DataFrame, folders: Iterable[Path]) -> tuple[pd.DataFrame, 
     moments = pd.DataFrame(rows, columns=["key", *MOMENT, "path"])
     about = runs.drop(columns=[*MOMENT, "curve"], errors="ignore")
     found = moments.merge(about, on="key", how="left", validate="many_to_one")
-    order = [*POINT, "setting", "width", "seed", "step"]
+    place = [name for names in all_axes(found) for name in names]
+    order = ["initialisation", *place, "setting", "width", "seed", "step"]
     return found.sort_values(order, kind="stable", ignore_index=True), skipped
 
 
@@ -177,7 +179,7 @@ def gathered(rows: pd.DataFrame, most: int = MANY) -> pd.DataFrame:
     Of a snapshot with more than `most` neurons it is the half of them that is largest in amplitude, and an even choice
     of the others.
     """
-    about = [*POINT, "width", "seed"]
+    about = [*point(rows), "width", "seed"]
     tables = (_thinned(neurons(row["path"]), most).assign(**row[about]) for _, row in rows.iterrows())
     return pd.concat(tables, ignore_index=True)
 

@@ -19,7 +19,7 @@ from condense import records, schema
 from condense.code import own
 from condense.data import Dataset
 from condense.networks.functional import UserNetwork
-from condense.plane import NAMED
+from condense.planes.two_layer import NAMED
 from condense.runs import identity
 from condense.runs.batches import Member, batches
 from condense.runs.pack import Pack
@@ -126,7 +126,7 @@ def simulate(
         table = records.frame(list(_rows(problems)))
     else:
         table = _kept(problems, Path(folder))
-    return table.sort_values(["gamma", "gamma_prime", "virtual", "width", "neurons", "seed"], ignore_index=True)
+    return table.sort_values([*places[0].plane.columns, "virtual", "width", "neurons", "seed"], ignore_index=True)
 
 
 def _kept(problems: list[Problem], folder: Path) -> pd.DataFrame:
@@ -241,8 +241,8 @@ def _places(gamma: Any, gamma_prime: Any, init: Any) -> list[Any]:
 
 
 def _init_config(place: Any, antisymmetric: bool | None) -> Any:
-    init = schema.Named(place) if isinstance(place, str) else place
-    if not isinstance(init, schema.Plane | schema.Named | schema.SpelledOut):
+    init: Any = schema.Named(place) if isinstance(place, str) else place
+    if type(init) not in schema.INITS.values():
         refuse("init", init, f"{', '.join(NAMED)}, a condense.schema.Plane, Named or SpelledOut, or several in a list")
     return init if antisymmetric is None else dataclasses.replace(init, antisymmetric=antisymmetric)
 

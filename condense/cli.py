@@ -41,8 +41,8 @@ def register_schema() -> None:
     store.store(group="schema", name="config", node=_Root)
     for name in ("network", "data", "measure", "snapshots", "virtual"):
         store.store(group="schema", name=name, node=getattr(schema, name.capitalize()))
-    for name, node in {"plane": schema.Plane, "named": schema.Named, "spelled_out": schema.SpelledOut}.items():
-        store.store(group="schema/init", name=name, node=node)
+    for name, init in schema.INITS.items():
+        store.store(group="schema/init", name=name, node=init)
     for name, flow in schema.FLOWS.items():
         store.store(group="schema/flow", name=name, node=flow)
 

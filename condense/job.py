@@ -46,7 +46,7 @@ class Job:
         """The folder name: "gamma=1,gamma_prime=0", "init=ntk", or "alpha=m,beta1=1,beta2=1"."""
         return str(self.config.init.folder)
 
-    named_by = ("init", *(f"init.{key}" for key in ("gamma", "gamma_prime", "name", "alpha", "beta1", "beta2")))
+    named_by = ("init", *(f"init.{key}" for key in sorted(schema.PLACE)))
 
     follows: ClassVar[Mapping[str, Sequence[str]]] = {
         f"data.{key}": ("data.name", "data.content") for key in ("name", "path", "samples", "seed")

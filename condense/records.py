@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from condense.planes import two_layer
 from durable import files
 
 if TYPE_CHECKING:
@@ -51,8 +52,7 @@ COLUMNS: Mapping[str, str] = {
     "key": "str",  # hash of the science config and the run's width and seed
     "setting": "str",  # hash of the science config without the place on the plane
     "initialisation": "str",  # plane, ntk, mean_field, xavier, he, lecun, or alpha=..,beta1=..,beta2=..
-    "gamma": "float64",
-    "gamma_prime": "float64",
+    **dict.fromkeys(two_layer.PLANE.columns, "float64"),  # NaN for runs on another plane, which add its coordinates
     "width": "float64",  # m of science: what the exponents refer to
     "neurons": "int64",  # m of one copy as computed
     "virtual": "bool",  # whether these neurons stand for a width that is another
@@ -124,7 +124,7 @@ FURTHER: Mapping[str, str] = {
 MEASURED = tuple(COLUMNS)[tuple(COLUMNS).index("rd_w") : tuple(COLUMNS).index("version")]
 """The columns that say how a run ended, not which it was."""
 
-NEEDED = ("key", "gamma", "gamma_prime", "width", "seed", "status", "converged")
+NEEDED = ("key", *two_layer.PLANE.columns, "width", "seed", "status", "converged")
 """Without these a file holds no records; a column that came later is missing in older files."""
 
 _MISSING: Mapping[str, object] = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from condense.plane import Scales
+from condense.planes.scales import Scales
 
 __all__ = ["Run"]
 

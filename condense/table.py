@@ -85,13 +85,15 @@ def _count(row: dict[Hashable, Any], name: str) -> str:
 
 
 def _placed(run: pd.Series[Any]) -> str:
-    return f"{run['initialisation']}: gamma = {run['gamma']:g}, gamma' = {run['gamma_prime']:g}"
+    axes = theory.of_runs(run.to_frame().T).axes
+    return f"{run['initialisation']}: {', '.join(f'{axis.text} = {run[axis.column]:g}' for axis in axes)}"
 
 
 def _predicted(table: pd.DataFrame) -> str:
     """Return what the theory says of the place, where there is one of these runs."""
     first, held = table.iloc[0], theory.behind(table)
-    place = first.initialisation, first.gamma, first.gamma_prime
+    x, y = held.plane.columns
+    place = first.initialisation, first[x], first[y]
     regime = held.regime(*place)
     exponent = held.exponents(*place)["w"]
     power = "" if math.isnan(exponent) else f", RD_w ~ m^{exponent:.3g}"

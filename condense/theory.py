@@ -1,17 +1,19 @@
-"""Where the predictions of the plane hold: for which networks, and from what flow to which moment. No torch here."""
+"""Where the predictions of a plane hold: for which networks, and from what flow to which moment. No torch here."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from condense import plane
+from condense.planes import PLANES, Plane, with_columns
 from condense.schema import FLOWS
 
 if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = ["INITIAL", "LEAKY_RELU", "NONE", "RELU", "TANH", "Theory", "behind", "early", "holding", "named"]
+
+TWO_LAYER = PLANES["plane"]
 
 INITIAL = 0.94
 """The share of the first loss that is left at the end of the initial stage: new directions grow from a fall by 5 % on.
@@ -22,10 +24,11 @@ A hundredth is for runs that end a little below their stop.
 
 @dataclass(frozen=True)
 class Theory:
-    """The predictions of `condense.plane` for the blocks w, a and theta, by what they are of; false if there are none.
+    """The predictions of a plane, by what they are of; false if there are none.
 
     Arguments:
         name: What the predictions are of: "two-layer ReLU".
+        plane: The coordinates in which they are told, x and y below; see `condense.planes.two_layer`.
         initial: Whether they are of the initial stage alone, before any plateau of the loss.
         small: Whether they are of weights that are small at first, beta2 -> 0, alone.
 
@@ -35,10 +38,9 @@ class Theory:
     """
 
     name: str
+    plane: Plane = TWO_LAYER
     initial: bool = False
     small: bool = False
-
-    BLOCKS = ("w", "a", "theta")
 
     def __bool__(self) -> bool:
         """Whether there are predictions."""
@@ -46,30 +48,33 @@ class Theory:
 
     def of(self, block: str) -> bool:
         """Return whether there are predictions of a block."""
-        return bool(self) and block in self.BLOCKS
+        return bool(self) and block in self.plane.blocks
 
-    def at(self, initialisation: str, gamma: float, gamma_prime: float) -> bool:
-        """Return whether there are predictions at a place: beta2 = m^-(gamma - gamma')/2 there, without a name."""
-        return bool(self) and (not self.small or (initialisation == "plane" and gamma > gamma_prime))
+    def at(self, initialisation: str, x: float, y: float) -> bool:
+        """Return whether there are predictions at a point; a named initialisation has scales of its own."""
+        return bool(self) and (not self.small or (initialisation == self.plane.name and self.plane.small(x, y)))
 
-    def regime(self, initialisation: str, gamma: float, gamma_prime: float, block: str = "w") -> str:
-        """Return "linear", "critical" or "condensed" by `condense.plane.regime`, "" where nothing is predicted."""
-        there = self.of(block) and self.at(initialisation, gamma, gamma_prime)
-        return plane.regime(gamma, gamma_prime, block) if there else ""
+    def regime(self, initialisation: str, x: float, y: float, block: str = "w") -> str:
+        """Return "linear", "critical" or "condensed", "" where nothing is predicted."""
+        there = self.of(block) and self.at(initialisation, x, y)
+        return self.plane.regime(x, y, block) if there else ""
 
-    def exponents(self, initialisation: str, gamma: float, gamma_prime: float) -> dict[str, float]:
-        """Return the predicted exponent of each block by `condense.plane.exponents`, NaN where nothing is predicted.
+    def exponents(self, initialisation: str, x: float, y: float) -> dict[str, float]:
+        """Return the predicted exponent of each block, NaN where nothing is predicted.
 
-        In the wedge 1 < gamma < 1 - gamma' the end of training depends on whether the data make a plateau of the loss.
+        That is also where the end of training depends on whether the data make a plateau of the loss (`Plane.plateau`).
         """
-        known = self.initial or not plane.in_wedge(gamma, gamma_prime)
-        there = known and self.at(initialisation, gamma, gamma_prime)
-        return plane.exponents(gamma, gamma_prime) if there else dict.fromkeys(self.BLOCKS, float("nan"))
+        there = (self.initial or not self.plane.plateau(x, y)) and self.at(initialisation, x, y)
+        return dict(self.plane.exponents(x, y)) if there else dict.fromkeys(self.plane.blocks, float("nan"))
 
-    def boundary(self, gamma_prime: float, block: str = "w") -> float:
-        """Return the gamma of `condense.plane.boundary`, NaN where nothing is predicted."""
-        line = plane.boundary(gamma_prime, block) if self.of(block) else float("nan")
-        return line if self.at("plane", line, gamma_prime) else float("nan")
+    def boundary(self, y: float, block: str = "w") -> float:
+        """Return the x at which the exponent of a block is zero in a row y, NaN where nothing is predicted."""
+        line = self.plane.boundary(y, block) if self.of(block) else float("nan")
+        return line if self.at(self.plane.name, line, y) else float("nan")
+
+    def over(self, plane: Plane) -> Theory:
+        """Return the same predictions in the coordinates of a plane, which may know of none."""
+        return replace(self, plane=plane)
 
 
 NONE = Theory("")
@@ -86,7 +91,7 @@ _HOMOGENEOUS = {"relu": RELU, "leaky_relu": LEAKY_RELU}
 
 
 def named(name: str) -> Theory:
-    """Return the theory of this name, `NONE` for any other."""
+    """Return the theory of this name on the plane of two layers, `NONE` for any other."""
     known = (RELU, LEAKY_RELU, early(RELU), early(LEAKY_RELU), TANH)
     return next((theory for theory in known if theory.name == name), NONE)
 
@@ -125,7 +130,12 @@ def behind(runs: pd.DataFrame) -> Theory:
         return NONE
     [network], [activation], [flow] = told
     kept = runs["keep"].min() if "keep" in runs and runs["keep"].notna().any() else 1.0
-    return holding(network, activation, flow, float(kept), _left(runs))
+    return holding(network, activation, flow, float(kept), _left(runs)).over(of_runs(runs))
+
+
+def of_runs(runs: pd.DataFrame) -> Plane:
+    """Return the plane that runs lie on: the one whose coordinates they have."""
+    return with_columns([name for name in runs.columns if runs[name].notna().any()])
 
 
 def _left(runs: pd.DataFrame) -> float:

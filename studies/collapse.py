@@ -16,7 +16,8 @@ import pandas as pd
 
 import condense
 from benchmarks.plane import Point
-from condense import plane, schema
+from condense import schema
+from condense.planes import two_layer as plane
 
 __all__ = ["CASES", "Case", "collapse", "main"]
 

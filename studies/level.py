@@ -21,7 +21,7 @@ from condense.flows.exponential import ExponentialFlow
 from condense.networks.base import norms
 from condense.networks.fused import FusedStage
 from condense.networks.two_layer import TwoLayer
-from condense.plane import PlanePoint, Scales
+from condense.planes.two_layer import PlanePoint, Scales
 from condense.run import Run
 
 __all__ = ["POINTS", "bias", "log_changes", "main"]

@@ -15,7 +15,8 @@ import condense
 from analysis.stats.infinite import main_runs
 from analysis.stats.levels import LossExponents
 from benchmarks.plane import Point
-from condense import plane, records, schema
+from condense import records, schema
+from condense.planes import two_layer as plane
 
 __all__ = ["POINTS", "TARGETS", "exponents", "main"]
 

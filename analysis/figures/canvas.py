@@ -23,6 +23,7 @@ from matplotlib.ticker import LogFormatter
 from analysis.figures import style
 from analysis.figures.quantity import Quantity
 from analysis.tables.made import told
+from condense.planes import Plane
 
 __all__ = [
     "LaidOutOnce",
@@ -58,18 +59,6 @@ _LEAST = 0.66
 
 _FORMULA = re.compile(r"\$[^$]*\$")
 _PLACE = "\0" * 12  # of a formula, which takes about as much room
-
-_COORDINATES = {
-    "gamma": (
-        r"$\gamma$",
-        r"   where   $\kappa = \beta_1\beta_2/\alpha = m^{-\gamma}$   (to the right: smaller output at initialisation)",
-    ),
-    "gamma_prime": (
-        r"$\gamma'$",
-        r"   where   $\kappa' = \beta_1/\beta_2 = m^{-\gamma'}$"
-        "\n(upwards: smaller output weights, larger input weights)",
-    ),
-}
 
 
 class NothingToDrawError(ValueError):
@@ -203,15 +192,17 @@ def explained(symbol: str, meaning: str) -> str:
     return f"{symbol}{meaning}" if style.current().titles else symbol
 
 
-def coordinate_label(name: str) -> str:
-    """Return what an axis to the right along a coordinate of the plane is called."""
-    return explained(*_COORDINATES[name]).replace("\n", "   ").replace("upwards", "to the right")
+def coordinate_label(plane: Plane, name: str) -> str:
+    """Return what an axis to the right along a coordinate of a plane is called."""
+    [axis] = [axis for axis in plane.axes if axis.column == name]
+    return explained(f"${axis.symbol}$", f"   where   ${axis.meaning}$   (to the right: {axis.grows})")
 
 
-def coordinate_labels(ax: Axes) -> None:
-    """Name both coordinates of the plane."""
-    ax.set_xlabel(explained(*_COORDINATES["gamma"]))
-    ax.set_ylabel(explained(*_COORDINATES["gamma_prime"]))
+def coordinate_labels(ax: Axes, plane: Plane) -> None:
+    """Name both coordinates of a plane."""
+    x, y = plane.axes
+    ax.set_xlabel(coordinate_label(plane, x.column))
+    ax.set_ylabel(explained(f"${y.symbol}$", f"   where   ${y.meaning}$\n(upwards: {y.grows})"))
 
 
 def _letters(inches: float, size: float) -> int:

@@ -13,6 +13,7 @@ from analysis.figures.maps import draw_map, write_values
 from analysis.figures.quantity import Quantity, clusters, effective_width
 from analysis.tables.bounds import bounds, flags
 from analysis.tables.made import theory_of
+from analysis.tables.places import plane_of
 
 __all__ = ["cluster_map", "effective_width_map"]
 
@@ -60,7 +61,7 @@ def _count_map(
     draw_map(ax, exponents, quantity)
     marks.theory_line(ax, block, theory_of(exponents))
     marks.mark_unknown(ax, exponents, quantity.column, "no count: no run converged")
-    marks.mark_named(ax)
+    marks.mark_named(ax, plane_of(exponents))
     marks.name_regimes(ax, exponents, block)
     entitle(ax, quantity.title, exponents, f"{described(exponents, intervals=False)}{note}")
     legend_below(ax)

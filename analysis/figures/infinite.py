@@ -19,7 +19,7 @@ from analysis.figures.widths import chosen_points
 from analysis.stats import regimes
 from analysis.stats.exponents import usable
 from analysis.stats.ladder import climbed
-from analysis.tables.collect import POINT
+from analysis.tables import places
 from analysis.tables.made import theory_of
 
 __all__ = ["collapse", "infinite_width", "zero_line"]
@@ -77,7 +77,7 @@ def _as_measured(exponents: pd.DataFrame, block: str) -> pd.DataFrame:
 def zero_line(table: pd.DataFrame, block: str = "w", ax: Axes | None = None) -> Axes:
     """Draw how far the zero of the exponent between two widths lies from the line of the theory, against the width.
 
-    Where no theory holds, the gamma of the zero.
+    Where no theory holds, the place of the zero.
 
     Arguments:
         table: `zero_line` of `analysis.stats.infinite.Infinite`.
@@ -87,27 +87,28 @@ def zero_line(table: pd.DataFrame, block: str = "w", ax: Axes | None = None) -> 
     Raises:
         NothingToDrawError: no row of the plane has a zero.
     """
-    known = table.dropna(subset="gamma")
+    x, y = places.plane_of(table).axes
+    known = table.dropna(subset=x.column)
     if known.empty:
         raise NothingToDrawError("no zero line to draw: no row of the plane has a zero")
     ax, theory = axes(ax), theory_of(known)
-    rows = np.unique(known["gamma_prime"])
+    rows = np.unique(known[y.column])
     shades = current().map(np.linspace(0, 0.9, len(rows)))
-    for colour, (_, shape), gamma_prime in zip(shades, looks(len(rows)), rows.tolist(), strict=True):
-        row = known[known["gamma_prime"] == gamma_prime]
-        off = row["gamma"] - (row["gamma_theory"] if theory else 0.0)
-        ends = [row["gamma"] - row["gamma_low"], row["gamma_high"] - row["gamma"]]
+    for colour, (_, shape), value in zip(shades, looks(len(rows)), rows.tolist(), strict=True):
+        row = known[known[y.column] == value]
+        zero, low, high = (row[f"{x.column}{end}"] for end in ("", "_low", "_high"))
+        off = zero - (row[f"{x.column}_theory"] if theory else 0.0)
+        ends = [zero - low, high - zero]
         look: dict[str, Any] = {"color": colour, "ms": 5, "capsize": 3, "lw": 1.3}
-        name = rf"$\gamma' = {gamma_prime:g}$"
+        name = f"${y.symbol} = {value:g}$"
         ax.errorbar(row["width"], off, np.nan_to_num(ends).clip(min=0), fmt=f"{shape}-", label=name, **look)
     if theory:
         ax.axhline(0, ls="--", color="black", lw=1.5, label=rf"theory, {theory.name}, $m \to \infty$")
     ax.set_xscale("log")
-    less = r" $-$ $\gamma$ of the theory" if theory else ""
-    ax.set(xlabel="width $m$ (geometric mean of the two)", ylabel=rf"$\gamma$ of the measured zero{less}")
-    level = (
-        f"bars: {known['level'].iloc[0]:.0%} intervals over seeds" if known["gamma_low"].notna().any() else "one seed"
-    )
+    less = f" $-$ ${x.symbol}$ of the theory" if theory else ""
+    ax.set(xlabel="width $m$ (geometric mean of the two)", ylabel=f"${x.symbol}$ of the measured zero{less}")
+    barred = known[f"{x.column}_low"].notna().any()
+    level = f"bars: {known['level'].iloc[0]:.0%} intervals over seeds" if barred else "one seed"
     title = f"Where ${symbol('S', block)} = 0$ between two neighbouring widths, and where it tends to"
     entitle(ax, title, known, level)
     legend_below(ax)
@@ -147,11 +148,12 @@ def collapse(
 def _curves(ax: Axes, runs: pd.DataFrame, tests: pd.DataFrame, block: str) -> None:
     """Draw RD of some plane points against the width: a line by the largest number, marks by the others."""
     column = f"rd_{block}"
-    runs, tests = (climbed(each, [*POINT, "neurons"]) for each in (runs, tests))
-    points = chosen_points(usable(runs, block).drop_duplicates(POINT).assign(**{f"S_{block}": 0.0}), block)
+    place = places.point(runs)
+    runs, tests = (climbed(each, [*place, "neurons"]) for each in (runs, tests))
+    points = chosen_points(usable(runs, block).drop_duplicates(place).assign(**{f"S_{block}": 0.0}), block)
     shades = current().map(np.linspace(0, 0.9, len(points)))
     for colour, (_, point) in zip(shades, points.iterrows(), strict=True):
-        name = rf"$\gamma = {point['gamma']:g}$, $\gamma' = {point['gamma_prime']:g}$"
+        name = places.written(point)
         line = _means(runs, point, column)
         ax.plot(line.index, line, color=colour, lw=2, label=f"{name}: {point['neurons']} neurons")
         for marker, (_, fewer) in zip("ods^v", tests.groupby("neurons"), strict=False):
@@ -164,7 +166,7 @@ def _curves(ax: Axes, runs: pd.DataFrame, tests: pd.DataFrame, block: str) -> No
 
 
 def _means(runs: pd.DataFrame, point: pd.Series[Any], column: str) -> pd.Series[float]:
-    table = runs[np.logical_and.reduce([runs[name] == point[name] for name in POINT])]
+    table = runs[np.logical_and.reduce([runs[name] == point[name] for name in places.point(runs)])]
     means: pd.Series[float] = np.exp(np.log(table[column]).groupby(table["width"]).mean())
     return means
 
@@ -172,9 +174,9 @@ def _means(runs: pd.DataFrame, point: pd.Series[Any], column: str) -> pd.Series[
 def _ratios(ax: Axes, runs: pd.DataFrame, compared: pd.DataFrame, verdicts: pd.DataFrame, block: str) -> None:
     """Draw the ratio of RD by two numbers of neurons against RD, with two standard errors."""
     column = f"rd_{block}"
-    known = usable(runs, block)
-    level = np.exp(np.log(known[column]).groupby([known[name] for name in [*POINT, "width"]]).mean())
-    table = compared.join(level, on=[*POINT, "width"]).sort_values(column)
+    known, place = usable(runs, block), [*places.point(runs), "width"]
+    level = np.exp(np.log(known[column]).groupby([known[name] for name in place]).mean())
+    table = compared.join(level, on=place).sort_values(column)
     colours = current().map(np.linspace(0.2, 0.8, len(verdicts)))
     for colour, (_, verdict) in zip(colours, verdicts.iterrows(), strict=True):
         rows = table[(table["neurons"] == verdict["neurons"]) & (table["against"] == verdict["against"])]

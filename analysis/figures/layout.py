@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from analysis.stats.line import fills
+from analysis.tables.places import axes, plain
 
 __all__ = ["Cell", "Side", "cells", "edges", "grid_part", "line_coordinate"]
 
@@ -29,12 +30,12 @@ class Cell:
 
     @property
     def width(self) -> float:
-        """Extent along gamma."""
+        """Extent along x."""
         return self.right - self.left
 
     @property
     def height(self) -> float:
-        """Extent along gamma'."""
+        """Extent along y."""
         return self.top - self.bottom
 
     def at(self, x: float, y: float) -> tuple[float, float]:
@@ -51,15 +52,16 @@ class Cell:
 
 def grid_part(frame: pd.DataFrame) -> pd.DataFrame:
     """Return the plain plane points if they form a grid, at least 2 x 2 and half filled; else no row."""
-    plain = frame[frame["initialisation"] == "plane"]
-    return plain if fills(plain) else plain.iloc[:0]
+    grid = frame[plain(frame)]
+    return grid if fills(grid) else grid.iloc[:0]
 
 
 def line_coordinate(frame: pd.DataFrame) -> str | None:
     """Return the coordinate along which the points of a line lie, None if they are no line."""
-    if len(frame["gamma_prime"].unique()) == 1:
-        return "gamma"
-    return "gamma_prime" if len(frame["gamma"].unique()) == 1 else None
+    x, y = axes(frame)
+    if len(frame[y].unique()) == 1:
+        return x
+    return y if len(frame[x].unique()) == 1 else None
 
 
 def edges(centres: Values) -> Values:
@@ -76,8 +78,9 @@ def cells(grid: pd.DataFrame) -> list[Cell]:
     """Return the cell of each row of a grid."""
     if grid.empty:
         return []
-    columns, rows = (_spans(grid[name]) for name in ("gamma", "gamma_prime"))
-    return [Cell(*columns[x], *rows[y]) for x, y in zip(grid["gamma"], grid["gamma_prime"], strict=True)]
+    places = grid[axes(grid)]
+    columns, rows = (_spans(places[name]) for name in places)
+    return [Cell(*columns[x], *rows[y]) for x, y in places.to_numpy(float)]
 
 
 def _spans(values: pd.Series[float]) -> dict[float, tuple[float, float]]:

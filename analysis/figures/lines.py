@@ -12,10 +12,9 @@ from analysis.figures.canvas import coordinate_label, entitle, explained
 from analysis.figures.quantity import Quantity, symbol
 from analysis.figures.style import BLUE, RED
 from analysis.tables.made import theory_of
+from analysis.tables.places import fixed, plane_of
 
 __all__ = ["exponent_line", "held", "value_line"]
-
-_FIXED = {"gamma": ("gamma_prime", r"\gamma'"), "gamma_prime": ("gamma", r"\gamma")}
 
 
 def value_line(ax: Axes, frame: pd.DataFrame, quantity: Quantity, along: str) -> None:
@@ -23,7 +22,7 @@ def value_line(ax: Axes, frame: pd.DataFrame, quantity: Quantity, along: str) ->
     points = frame.dropna(subset=quantity.column).sort_values(along)
     ax.plot(points[along], points[quantity.column], "o-", color=BLUE, ms=6, lw=0.8)
     ax.set(
-        xlabel=coordinate_label(along),
+        xlabel=coordinate_label(plane_of(frame), along),
         ylabel=quantity.label,
     )
     entitle(ax, quantity.title, frame, held(frame, along))
@@ -31,7 +30,7 @@ def value_line(ax: Axes, frame: pd.DataFrame, quantity: Quantity, along: str) ->
 
 def held(frame: pd.DataFrame, along: str) -> str:
     """Say at which value the other coordinate is held."""
-    other, name = _FIXED[along]
+    other, name = fixed(frame, along)
     return f"${name} = {frame[other].iloc[0]:g}$"
 
 
@@ -46,7 +45,7 @@ def exponent_line(ax: Axes, frame: pd.DataFrame, block: str, along: str) -> None
     ax.errorbar(points[along], value, error, label=f"measured{level}", **look)
     _theory_curve(ax, frame, block, along)
     _unconverged(ax, points, block, along)
-    ax.set_xlabel(coordinate_label(along))
+    ax.set_xlabel(coordinate_label(plane_of(frame), along))
     ax.set_ylabel(f"${symbol('S', block)}$")
     for y, word in ((0.98, explained("condensed", ": $S > 0$")), (0.02, explained("linear", ": $S < 0$"))):
         ax.text(1.01, y, word, transform=ax.transAxes, rotation=270, va="top" if y > 0.5 else "bottom")
@@ -59,9 +58,9 @@ def _theory_curve(ax: Axes, frame: pd.DataFrame, block: str, along: str) -> None
     low, high = frame[along].min(), frame[along].max()
     margin = 0.05 * (high - low) or 0.2
     values = np.linspace(low - margin, high + margin, 801)
-    other = frame[_FIXED[along][0]].iloc[0]
-    points = [(value, other) if along == "gamma" else (other, value) for value in values]
-    curve = [theory.exponents("plane", *point)[block] for point in points]
+    other = frame[fixed(frame, along)[0]].iloc[0]
+    points = [(value, other) if along == theory.plane.columns[0] else (other, value) for value in values]
+    curve = [theory.exponents(theory.plane.name, *point)[block] for point in points]
     ax.plot(values, curve, "--", color="black", lw=1.5, label=rf"theory, {theory.name}, $m \to \infty$")
 
 

@@ -14,6 +14,7 @@ from analysis.figures.layout import cells, edges, grid_part
 from analysis.figures.quantity import Quantity
 from analysis.figures.style import dots, font
 from analysis.stats.line import scattered
+from analysis.tables.places import axes, plain, plane_of
 
 __all__ = ["draw_map", "write_values"]
 
@@ -30,12 +31,13 @@ def draw_map(ax: Axes, frame: pd.DataFrame, quantity: Quantity) -> None:
     shaded = _draw_triangles(ax, frame, quantity) if grid.empty else False
     _draw_points(ax, frame.drop(grid.index), quantity, edge="white" if shaded else "0.4")
     _keep_limits(ax)
-    coordinate_labels(ax)
+    coordinate_labels(ax, plane_of(frame))
     colour_bar(ax, quantity)
 
 
 def _draw_cells(ax: Axes, grid: pd.DataFrame, quantity: Quantity) -> None:
-    table = grid.pivot_table(quantity.column, "gamma_prime", "gamma", dropna=False)
+    x, y = axes(grid)
+    table = grid.pivot_table(quantity.column, y, x, dropna=False)
     ax.pcolormesh(
         edges(table.columns.to_numpy(float)),
         edges(table.index.to_numpy(float)),
@@ -51,12 +53,13 @@ def _draw_cells(ax: Axes, grid: pd.DataFrame, quantity: Quantity) -> None:
 
 def _draw_triangles(ax: Axes, frame: pd.DataFrame, quantity: Quantity) -> bool:
     """Shade the plane between points that are no grid, linearly on their triangles; return whether there are such."""
-    known = frame[(frame["initialisation"] == "plane") & frame[quantity.column].notna()]
+    known = frame[plain(frame) & frame[quantity.column].notna()]
     if not scattered(known):
         return False
     values = known[quantity.column].astype(float)
     look: dict[str, Any] = {"norm": quantity.norm, "cmap": quantity.cmap, "rasterized": True}
-    ax.tripcolor(known["gamma"], known["gamma_prime"], values, shading="gouraud", **look)
+    x, y = (known[name] for name in axes(known))
+    ax.tripcolor(x, y, values, shading="gouraud", **look)
     return True
 
 
@@ -64,8 +67,9 @@ def _draw_points(ax: Axes, points: pd.DataFrame, quantity: Quantity, edge: str) 
     known = points[points[quantity.column].notna()]
     unknown = points.drop(known.index)
     colours: dict[str, Any] = {"c": known[quantity.column], "norm": quantity.norm, "cmap": quantity.cmap}
-    ax.scatter(known["gamma"], known["gamma_prime"], s=dots(90), edgecolors=edge, linewidths=0.8, zorder=3, **colours)
-    ax.scatter(unknown["gamma"], unknown["gamma_prime"], s=dots(110), c="none", edgecolors="0.6", zorder=3)
+    x, y = axes(points)
+    ax.scatter(known[x], known[y], s=dots(90), edgecolors=edge, linewidths=0.8, zorder=3, **colours)
+    ax.scatter(unknown[x], unknown[y], s=dots(110), c="none", edgecolors="0.6", zorder=3)
 
 
 def _keep_limits(ax: Axes) -> None:

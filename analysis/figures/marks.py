@@ -19,7 +19,8 @@ from analysis.figures.layout import Cell, Side, cells, grid_part
 from analysis.figures.quantity import symbol
 from analysis.figures.style import RED, dots, font
 from analysis.stats.regimes import CRITICAL, measured
-from condense import plane
+from analysis.tables.places import axes
+from condense.planes import Plane
 from condense.theory import Theory
 
 __all__ = [
@@ -34,11 +35,9 @@ __all__ = [
     "theory_line",
 ]
 
-THEORY = {
-    "w": r"$\gamma = 1 + \max(\gamma', 0)$",
-    "a": r"$\gamma = 1 + \max(-\gamma', 0)$",
-    "theta": r"$\gamma = 1$",
-}
+ROWS = 201
+"""Places upwards at which the line of a theory is asked for, besides 0, where it may have a kink."""
+
 _HALO = [withStroke(linewidth=2.5, foreground="white")]
 _WORDS = 1.3  # the size of the regimes' names, by that of labels
 _LETTER = 0.62 * _WORDS
@@ -50,28 +49,29 @@ def theory_line(ax: Axes, block: str, theory: Theory) -> None:
     if not theory.of(block):
         return
     low, high = ax.get_ylim()
-    rows = np.unique([low, *(kink for kink in (0.0,) if low < kink < high), high])
+    rows = np.unique([*np.linspace(low, high, ROWS), np.clip(0.0, low, high)])
     line = [theory.boundary(row, block) for row in rows]
-    label = f"theory, {theory.name}, $m \\to \\infty$: {THEORY[block]}"
+    label = f"theory, {theory.name}, $m \\to \\infty$: ${theory.plane.line[block]}$"
     ax.plot(line, rows, "--", color="black", lw=1.8, path_effects=_HALO, zorder=3.5, label=label)
 
 
 def mark_zero(ax: Axes, boundary: pd.DataFrame, block: str) -> None:
     """Mark where each row goes through zero, with its interval."""
-    rows = boundary.dropna(subset="gamma_local")
+    x, y = axes(boundary)
+    rows = boundary.dropna(subset=f"{x}_local")
     if rows.empty:
         return
     if rows["interpolation"].notna().any():
         _zero_line(ax, rows, block)
         return
-    known = rows.dropna(subset=["gamma_local_low", "gamma_local_high"])
+    known = rows.dropna(subset=[f"{x}_local_low", f"{x}_local_high"])
     level = f", {rows['level'].iloc[0]:.0%} interval" if len(known) else ""
     level += "\n(no bar: a cell beside it has one seed)" if 0 < len(known) < len(rows) else ""
     ends: dict[str, Any] = {"colors": "black", "lw": 1.4, "path_effects": _HALO, "zorder": 5}
-    ax.hlines(known["gamma_prime"], known["gamma_local_low"], known["gamma_local_high"], **ends)
+    ax.hlines(known[y], known[f"{x}_local_low"], known[f"{x}_local_high"], **ends)
     ax.scatter(
-        rows["gamma_local"],
-        rows["gamma_prime"],
+        rows[f"{x}_local"],
+        rows[y],
         s=dots(32),
         c="white",
         clip_on=False,
@@ -83,15 +83,16 @@ def mark_zero(ax: Axes, boundary: pd.DataFrame, block: str) -> None:
 
 
 def _zero_line(ax: Axes, rows: pd.DataFrame, block: str) -> None:
-    """Draw a zero that is known for all gamma' as a line, its intervals as a band."""
-    low, high = rows["gamma_local_low"], rows["gamma_local_high"]
+    """Draw a zero that is known for all y as a line, its intervals as a band."""
+    x, y = axes(rows)
+    low, high = rows[f"{x}_local_low"], rows[f"{x}_local_high"]
     if low.notna().any():
         label = f"{rows['level'].iloc[0]:.0%} interval of the measured zero"
         band: dict[str, Any] = {"facecolor": "white", "edgecolor": "black", "alpha": 0.6, "lw": 0.8, "zorder": 2.5}
-        ax.fill_betweenx(rows["gamma_prime"], low, high, label=label, **band)
+        ax.fill_betweenx(rows[y], low, high, label=label, **band)
     line: dict[str, Any] = {"color": "black", "lw": 2.0, "path_effects": _HALO, "zorder": 5}
     name = rf"measured zero of ${symbol('S', block)}$ (through the points)"
-    ax.plot(rows["gamma_local"], rows["gamma_prime"], label=name, **line)
+    ax.plot(rows[f"{x}_local"], rows[y], label=name, **line)
 
 
 def mark_critical(ax: Axes, frame: pd.DataFrame, block: str) -> None:
@@ -106,13 +107,13 @@ def mark_critical(ax: Axes, frame: pd.DataFrame, block: str) -> None:
         look: dict[str, Any] = {"colors": "black", "linewidths": 1.6, "zorder": 4.5}
         ax.add_collection(LineCollection(outer_sides(boxes), label=f"outlined: {label}", **look))
     if len(points):
-        ax.scatter(points["gamma"], points["gamma_prime"], s=dots(210), c="none", edgecolors="black", label=label)
+        ax.scatter(*_at(points), s=dots(210), c="none", edgecolors="black", label=label)
     _mark_undetermined(ax, frame, (regimes == "undetermined") & frame[f"S_{block}_low"].notna())
 
 
 def _mark_undetermined(ax: Axes, frame: pd.DataFrame, undetermined: pd.Series[bool]) -> None:
     boxes, points = _split(frame, undetermined)
-    places = [cell.at(0.12, 0.84) for cell in boxes] + list(zip(points["gamma"], points["gamma_prime"], strict=True))
+    places = [cell.at(0.12, 0.84) for cell in boxes] + list(zip(*_at(points), strict=True))
     if places:
         label = f"undetermined at these widths:\ninterval contains 0, goes beyond $\\pm${CRITICAL:g}"
         look: dict[str, Any] = {"marker": "$?$", "c": "black", "linewidths": 0.4, "path_effects": _HALO, "zorder": 6}
@@ -153,7 +154,7 @@ def _hatch(ax: Axes, frame: pd.DataFrame, chosen: pd.Series[bool], reason: str |
         ax.add_patch(Rectangle((cell.left, cell.bottom), cell.width, cell.height, lw=0, label=label, **look))
     if len(points):
         label = None if boxes else reason
-        ax.scatter(points["gamma"], points["gamma_prime"], s=dots(110), zorder=3.2, label=label, **look)
+        ax.scatter(*_at(points), s=dots(110), zorder=3.2, label=label, **look)
 
 
 def _split(frame: pd.DataFrame, chosen: pd.Series[bool]) -> tuple[list[Cell], pd.DataFrame]:
@@ -163,26 +164,32 @@ def _split(frame: pd.DataFrame, chosen: pd.Series[bool]) -> tuple[list[Cell], pd
     return boxes, frame[chosen].drop(grid.index, errors="ignore")
 
 
+def _at(points: pd.DataFrame) -> tuple[pd.Series[float], pd.Series[float]]:
+    x, y = axes(points)
+    return points[x], points[y]
+
+
 def mark_unconverged(ax: Axes, frame: pd.DataFrame) -> None:
     """Put a triangle to the top of cells, or above points, some of whose runs are not used."""
     boxes, points = _split(frame, frame["converged"] < frame["runs"])
     low, high = ax.get_ylim()
-    above = points["gamma_prime"] + 0.03 * (high - low)
-    places = [cell.at(0.5, 0.88) for cell in boxes] + list(zip(points["gamma"], above, strict=True))
+    across, upwards = _at(points)
+    places = [cell.at(0.5, 0.88) for cell in boxes] + list(zip(across, upwards + 0.03 * (high - low), strict=True))
     if places:
         x, y = zip(*places, strict=True)
         look: dict[str, Any] = {"marker": "v", "c": RED, "edgecolors": "white", "zorder": 5}
         ax.scatter(x, y, s=dots(30), label="some runs did not converge or failed (not used)", **look)
 
 
-def mark_named(ax: Axes) -> None:
+def mark_named(ax: Axes, plane: Plane) -> None:
     """Mark the places in view of the named initialisations, each with an entry of the legend."""
     (left, right), (bottom, top) = ax.get_xlim(), ax.get_ylim()
-    for shape, (place, names) in zip(_SHAPES, plane.named_points().items(), strict=False):
-        if left <= place.gamma <= right and bottom <= place.gamma_prime <= top:
-            label = rf"{names}: $(\gamma, \gamma') = ({place.gamma:g}, {place.gamma_prime:g})$"
+    along, upwards = (axis.symbol for axis in plane.axes)
+    for shape, ((x, y), names) in zip(_SHAPES, plane.named.items(), strict=False):
+        if left <= x <= right and bottom <= y <= top:
+            label = f"{names}: $({along}, {upwards}) = ({x:g}, {y:g})$"
             look: dict[str, Any] = {"marker": shape, "c": "#ff8c42", "edgecolors": "black", "linewidths": 0.8}
-            ax.scatter(*place, s=dots(42), clip_on=False, zorder=5.5, label=label, **look)
+            ax.scatter(x, y, s=dots(42), clip_on=False, zorder=5.5, label=label, **look)
 
 
 def name_regimes(ax: Axes, frame: pd.DataFrame, block: str) -> None:

@@ -14,6 +14,8 @@ from matplotlib.patches import Rectangle
 
 from analysis.figures.canvas import NothingToDrawError, axes, coordinate_labels, legend_below
 from analysis.figures.style import RED, current
+from analysis.tables.places import plane_of
+from condense.planes import Plane
 
 __all__ = ["ANGLE", "FINAL", "INITIAL", "angle_axes", "orientation", "orientation_plate", "planar"]
 
@@ -102,10 +104,10 @@ def _cut(way: np.ndarray) -> list[np.ndarray]:
 
 
 def orientation_plate(neurons: pd.DataFrame, ax: Axes | None = None) -> Axes:
-    """Draw a box a plane point, each with the angles and amplitudes of its neurons, gamma to the right, gamma' upwards.
+    """Draw a box a plane point, with the angles and amplitudes of its neurons, x (gamma, say) to the right, y upwards.
 
     After Luo et al. 2021, Fig. 6. Boxes share their axes: angles from -pi to pi, relative amplitudes from 0 to 1. They
-    are evenly spaced, whatever the values of gamma. Several widths are colours, the smallest, which has the fewest
+    are evenly spaced, whatever the values of x. Several widths are colours, the smallest, which has the fewest
     neurons, on top.
 
     Arguments:
@@ -117,9 +119,11 @@ def orientation_plate(neurons: pd.DataFrame, ax: Axes | None = None) -> Axes:
     """
     planar(neurons)
     ax = axes(ax)
-    columns, rows = (np.unique(neurons[name]) for name in ("gamma", "gamma_prime"))
+    plane = plane_of(neurons)
+    across, upwards = plane.columns
+    columns, rows = (np.unique(neurons[name]) for name in plane.columns)
     for x, y in sorted(
-        set(zip(np.searchsorted(columns, neurons["gamma"]), np.searchsorted(rows, neurons["gamma_prime"]), strict=True))
+        set(zip(np.searchsorted(columns, neurons[across]), np.searchsorted(rows, neurons[upwards]), strict=True))
     ):
         corner = x - _ROOM / 2, y - _ROOM / 2
         ax.add_patch(Rectangle(corner, _ROOM, _ROOM, facecolor="white", edgecolor="0.6", lw=0.6, zorder=1))
@@ -127,9 +131,9 @@ def orientation_plate(neurons: pd.DataFrame, ax: Axes | None = None) -> Axes:
     shades = [RED] if len(widths) == 1 else current().map(np.linspace(0.85, 0.1, len(widths)))
     for colour, width in [*zip(shades, widths, strict=True)][::-1]:
         here = neurons[neurons["width"] == width]
-        _fill(ax, here, np.searchsorted(columns, here["gamma"]), np.searchsorted(rows, here["gamma_prime"]), colour)
+        _fill(ax, here, np.searchsorted(columns, here[across]), np.searchsorted(rows, here[upwards]), colour)
         ax.scatter([], [], color=[colour], s=16, label=f"width $m = {width:g}$")
-    _plate_axes(ax, columns, rows)
+    _plate_axes(ax, columns, rows, plane)
     legend_below(ax)
     return ax
 
@@ -142,16 +146,17 @@ def _fill(ax: Axes, neurons: pd.DataFrame, column: np.ndarray, row: np.ndarray, 
     ax.scatter(x, y, s=2.5, c=colours, linewidths=0, rasterized=True, zorder=2)
 
 
-def _plate_axes(ax: Axes, columns: np.ndarray, rows: np.ndarray) -> None:
+def _plate_axes(ax: Axes, columns: np.ndarray, rows: np.ndarray, plane: Plane) -> None:
     ax.set(xlim=(-0.55, len(columns) - 0.45), ylim=(-0.55, len(rows) - 0.45))
     ax.set_xticks(range(len(columns)), [_written(value) for value in columns])
     ax.set_yticks(range(len(rows)), [_written(value) for value in rows])
     ax.tick_params(length=0)
     for side in ax.spines.values():
         side.set_visible(False)
-    coordinate_labels(ax)
+    coordinate_labels(ax, plane)
+    x, y = plane.axes
     ax.set_title(
-        "Neurons over the plane: a box a point (γ, γ′), a dot a neuron\n"
+        f"Neurons over the plane: a box a point $({x.symbol}, {y.symbol})$, a dot a neuron\n"
         "to the right: angle of (weight, bias), −π to π; upwards: amplitude $|a||w|$ / the largest, 0 to 1",
     )
 

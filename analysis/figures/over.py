@@ -15,10 +15,14 @@ from analysis.figures.panels import panels
 from analysis.figures.quantity import symbol
 from analysis.figures.style import BLUE, RED, current, ranged
 from analysis.over import Over
+from condense.planes import PLANES
 
 __all__ = ["number_over"]
 
-_SYMBOLS = {"gamma": r"$\gamma$", "gamma_prime": r"$\gamma'$", "width": "width $m$"}
+_SYMBOLS = {
+    **{axis.column: f"${axis.symbol}$" for plane in PLANES.values() for axis in plane.axes},
+    "width": "width $m$",
+}
 
 _WIDE = 20.0
 """Numbers above 0 whose largest is so many times their smallest are drawn on a logarithmic scale."""

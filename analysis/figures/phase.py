@@ -1,4 +1,4 @@
-"""The phase diagram: the exponent of a block over the plane of gamma and gamma'."""
+"""The phase diagram: the exponent of a block over the plane."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from analysis.figures.lines import exponent_line, held
 from analysis.figures.maps import draw_map, write_values
 from analysis.figures.quantity import exponent
 from analysis.tables.made import theory_of
+from analysis.tables.places import plane_of
 
 __all__ = ["phase_diagram"]
 
@@ -58,5 +59,5 @@ def _mark(ax: Axes, exponents: pd.DataFrame, boundary: pd.DataFrame | None, bloc
     marks.mark_critical(ax, exponents, block)
     marks.mark_unknown(ax, exponents, f"S_{block}", "no exponent: fewer than two widths converged")
     marks.mark_unconverged(ax, exponents)
-    marks.mark_named(ax)
+    marks.mark_named(ax, plane_of(exponents))
     marks.name_regimes(ax, exponents, block)

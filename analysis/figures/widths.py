@@ -18,7 +18,7 @@ from analysis.figures.quantity import NAMES, signed, symbol
 from analysis.figures.quantity import relative_change as quantity_of
 from analysis.figures.style import current, looks
 from analysis.stats.exponents import usable
-from analysis.tables.collect import POINT
+from analysis.tables import places
 from analysis.tables.made import made, theory_of
 from analysis.tables.reductions import widest
 from condense.theory import behind
@@ -27,11 +27,12 @@ __all__ = ["chosen_points", "relative_change", "relative_change_map"]
 
 
 def chosen_points(exponents: pd.DataFrame, block: str = "w", most: int = 7) -> pd.DataFrame:
-    """Return some points with an exponent, by gamma: of the row nearest to gamma' = 0 if there are two."""
+    """Return some points with an exponent, along x: of the row nearest to y = 0 if there are two."""
     if f"S_{block}" not in exponents:
         return exponents.iloc[:0]
-    known = exponents.dropna(subset=f"S_{block}").sort_values(["gamma", "gamma_prime"])
-    distance = known["gamma_prime"].abs()
+    x, y = places.axes(exponents)
+    known = exponents.dropna(subset=f"S_{block}").sort_values([x, y])
+    distance = known[y].abs()
     row = known[distance == distance.min()]
     points = row if len(row) >= 2 else known
     keep = np.unique(np.linspace(0, len(points) - 1, min(most, len(points))).round().astype(int))
@@ -80,7 +81,7 @@ def _log_axes(ax: Axes, widths: np.ndarray) -> None:
 def _statistics(runs: pd.DataFrame, point: pd.Series[float], block: str) -> pd.DataFrame:
     """Return mean and standard deviation over seeds of log RD for each width of a point."""
     runs = usable(runs, block)
-    here = np.logical_and.reduce([runs[name] == point[name] for name in POINT])
+    here = np.logical_and.reduce([runs[name] == point[name] for name in places.point(runs)])
     logs = np.log(runs.loc[here, f"rd_{block}"])
     return pd.DataFrame(logs.groupby(runs.loc[here, "width"]).agg(["mean", "std"]))
 
@@ -91,10 +92,7 @@ def _draw_point(ax: Axes, table: pd.DataFrame, point: pd.Series[float], block: s
     middle = np.exp(np.log(width).mean()), np.exp(table["mean"].mean())
     slope, low, high = (point[f"S_{block}{end}"] for end in ("", "_low", "_high"))
     given = f" [{signed(low)}, {signed(high)}]" if np.isfinite(low) else ""
-    label = (
-        rf"$\gamma = {point['gamma']:g}$, $\gamma' = {point['gamma_prime']:g}$: "
-        f"${symbol('S', block)}$ = {signed(slope)}{given}"
-    )
+    label = f"{places.written(point)}: ${symbol('S', block)}$ = {signed(slope)}{given}"
     ax.errorbar(width, mean, bars, ls="", ms=5, capsize=2, label=label, **look)
     ax.plot(width, middle[1] * (width / middle[0]) ** slope, "-", color=look["color"], lw=1.6)
     if f"S_{block}_predicted" in point:
@@ -111,8 +109,8 @@ def relative_change_map(runs: pd.DataFrame, block: str = "w", ax: Axes | None = 
     runs, held = usable(runs, block), behind(runs)
     if runs.empty:
         raise NothingToDrawError(f"no relative change rd_{block} to draw: no run converged with one")
-    wide = widest(runs)
-    frame = np.exp(np.log(wide[f"rd_{block}"]).groupby([wide[name] for name in POINT]).mean()).reset_index()
+    wide, place = widest(runs), places.point(runs)
+    frame = np.exp(np.log(wide[f"rd_{block}"]).groupby([wide[name] for name in place]).mean()).reset_index()
     frame = frame.assign(**made(runs))
     quantity = quantity_of(frame[f"rd_{block}"], block)
     ax = axes(ax)
@@ -123,7 +121,7 @@ def relative_change_map(runs: pd.DataFrame, block: str = "w", ax: Axes | None = 
         return ax
     draw_map(ax, frame, quantity)
     marks.theory_line(ax, block, held)
-    marks.mark_named(ax)
+    marks.mark_named(ax, held.plane)
     entitle(ax, quantity.title, frame)
     legend_below(ax)
     write_values(ax, frame, quantity)

@@ -18,7 +18,7 @@ from analysis.report import sheets
 from analysis.snapshots import contents, neurons
 from analysis.stats.exponents import blocks
 from analysis.stats.infinite import Infinite
-from analysis.tables.collect import POINT
+from analysis.tables.places import axes, point
 
 __all__ = ["ANIMATIONS", "COMPARISONS", "FIGURES", "Comparison", "Figure", "chosen_runs", "drawings"]
 
@@ -184,7 +184,7 @@ def _moments(name: str, analysis: Analysis, ax: Axes) -> Axes:
 def chosen_runs(snapshots: pd.DataFrame) -> pd.DataFrame:
     """Return the snapshot at the end of one run a plane point: the smallest seed at its largest width."""
     last = snapshots[snapshots["final"]].sort_values(["width", "seed"], ascending=[False, True])
-    return last.drop_duplicates(POINT).sort_values(POINT, ignore_index=True)
+    return last.drop_duplicates(point(last)).sort_values(point(last), ignore_index=True)
 
 
 FIGURES: Mapping[str, Figure] = {
@@ -267,8 +267,9 @@ def _compared_ratios(analyses: Mapping[str, Analysis], ax: Axes) -> Axes:
 
 
 def _first_point(curves: pd.DataFrame) -> pd.DataFrame:
-    first = curves.sort_values([*POINT, "width"], ascending=[True, True, True, False], kind="stable").iloc[0]
-    return curves[np.logical_and.reduce([curves[name] == first[name] for name in [*POINT, "width"]])]
+    place = point(curves)
+    first = curves.sort_values([*place, "width"], ascending=[True, True, True, False], kind="stable").iloc[0]
+    return curves[np.logical_and.reduce([curves[name] == first[name] for name in [*place, "width"]])]
 
 
 COMPARISONS: Mapping[str, Comparison] = {
@@ -282,12 +283,12 @@ COMPARISONS: Mapping[str, Comparison] = {
 
 
 def _moving_orientation(analysis: Analysis, path: Path) -> None:
-    """Write the animation of the run with most snapshots, of the largest gamma among equals, if there are ten."""
+    """Write the animation of the run with most snapshots, of the largest x, gamma, among equals, if there are ten."""
     snapshots = analysis.snapshots
     if snapshots.empty or "angle" not in _contents(analysis):
         raise NothingToDrawError("no angles to draw: no snapshot of these runs has one")
     count = snapshots.groupby("key")["step"].transform("size")
-    most = snapshots[count == count.max()].sort_values(["gamma", "width"], ascending=False, kind="stable")
+    most = snapshots[count == count.max()].sort_values([axes(snapshots)[0], "width"], ascending=False, kind="stable")
     run = snapshots[snapshots["key"] == most["key"].iloc[0]]
     if len(run) < MOVING:
         raise NothingToDrawError(f"{len(run)} snapshots of a run, an animation takes {MOVING}: snapshots.per_decade=5")

@@ -9,6 +9,7 @@ import pandas as pd
 from analysis.pipeline import Analysis
 from analysis.stats.exponents import blocks
 from analysis.stats.infinite import Infinite
+from analysis.tables.places import plain, plane_of
 
 __all__ = ["gaps"]
 
@@ -72,18 +73,19 @@ def _interval_gaps(exponents: pd.DataFrame, slope: str) -> list[str]:
 
 def _boundary_gaps(boundary: pd.DataFrame, exponents: pd.DataFrame, slope: str) -> list[str]:
     if boundary.empty:
-        return ["no boundary: no two plain plane points share a gamma'; add gammas to a row"]
+        x, y = plane_of(boundary).axes
+        return [f"no boundary: no two plain plane points share a {y.text}; add {x.text}s to a row"]
     if boundary["interpolation"].notna().any():
         return _line_gaps(boundary, slope)
     return [reason for _, row in boundary.iterrows() for reason in _row_gaps(row, exponents, slope)]
 
 
 def _line_gaps(boundary: pd.DataFrame, slope: str) -> list[str]:
-    outside = boundary.loc[boundary["gamma_local"].isna(), "gamma_prime"]
-    found = (
-        [f"{slope} is not zero between the points at gamma' = {_listed(outside)}; widen gamma"] if len(outside) else []
-    )
-    if boundary["gamma_local_low"].isna().all():
+    x, y = plane_of(boundary).axes
+    outside = boundary.loc[boundary[f"{x.column}_local"].isna(), y.column]
+    told = f"{slope} is not zero between the points at {y.text} = {_listed(outside)}; widen {x.text}"
+    found = [told] if len(outside) else []
+    if boundary[f"{x.column}_local_low"].isna().all():
         found.append("no interval of the line: points beside it have one seed; add seeds, e.g. seeds=[0,1,2]")
     return found
 
@@ -94,15 +96,16 @@ def _listed(values: pd.Series[float]) -> str:
 
 
 def _row_gaps(row: pd.Series[Any], exponents: pd.DataFrame, slope: str) -> list[str]:
-    name = f"gamma' = {row['gamma_prime']:g}"
-    cells = exponents[(exponents["gamma_prime"] == row["gamma_prime"]) & (exponents["initialisation"] == "plane")]
-    span = f"gamma = {cells['gamma'].min():g} and {cells['gamma'].max():g}"
-    if pd.isna(row["gamma_local"]):
+    x, y = plane_of(exponents).axes
+    name = f"{y.text} = {row[y.column]:g}"
+    cells = exponents[(exponents[y.column] == row[y.column]) & plain(exponents)]
+    span = f"{x.text} = {cells[x.column].min():g} and {cells[x.column].max():g}"
+    if pd.isna(row[f"{x.column}_local"]):
         side = "larger" if (cells[slope].dropna() < 0).all() else "smaller"
-        return [f"{name}: {slope} does not rise through zero between {span}; add {side} gammas"]
-    rules = {"gamma_local": "interpolation", "gamma_regression": "regression"}
+        return [f"{name}: {slope} does not rise through zero between {span}; add {side} {x.text}s"]
+    rules = {f"{x.column}_local": "interpolation", f"{x.column}_regression": "regression"}
     found = []
-    if pd.isna(row["gamma_regression"]):
+    if pd.isna(row[f"{x.column}_regression"]):
         found.append(f"{name}: the line regressed over |{slope}| < 0.5 has no root between {span}")
     for rule, word in rules.items():
         if row["seeds_most"] > 1 and pd.notna(row[rule]) and pd.isna(row[f"{rule}_low"]):
@@ -111,6 +114,7 @@ def _row_gaps(row: pd.Series[Any], exponents: pd.DataFrame, slope: str) -> list[
 
 
 def _places(points: pd.DataFrame) -> str:
-    pairs = [f"({x:g}, {y:g})" for x, y in zip(points["gamma"], points["gamma_prime"], strict=True)]
+    x, y = plane_of(points).axes
+    pairs = [f"({here:g}, {there:g})" for here, there in points[[x.column, y.column]].to_numpy()]
     more = f" and {len(pairs) - _FEW} more points" if len(pairs) > _FEW else ""
-    return f"(gamma, gamma') = {', '.join(pairs[:_FEW])}{more}"
+    return f"({x.text}, {y.text}) = {', '.join(pairs[:_FEW])}{more}"

@@ -18,8 +18,8 @@ from analysis.figures.canvas import entitle, share_legend, titled
 from analysis.figures.cosines import cosine_bar
 from analysis.figures.panels import panels
 from analysis.snapshots import MANY, SnapshotError, evenly, field, gathered, layers, neurons, output
-from analysis.tables.collect import POINT
 from analysis.tables.names import plain_name
+from analysis.tables.places import plain, plane_of, point, written
 from analysis.tables.reductions import widest
 
 __all__ = ["MOVING", "PANELS", "alignment", "cosine_matrices", "direction_field", "effective_ratio", "lines_by_scale"]
@@ -71,8 +71,8 @@ def plate(ax: Axes, snapshots: pd.DataFrame) -> Axes:
     Raises:
         NothingToDrawError: no run of a plain plane point has ended.
     """
-    plain = snapshots[snapshots["initialisation"] == "plane"]
-    last = plain[plain["final"]].sort_values("seed").drop_duplicates([*POINT, "width"])
+    ended = snapshots[plain(snapshots) & snapshots["final"]]
+    last = ended.sort_values("seed").drop_duplicates([*point(snapshots), "width"])
     if last.empty:
         raise figures.NothingToDrawError("no plate to draw: no snapshot is of a plain plane point")
     figures.orientation_plate(gathered(last), ax)
@@ -132,12 +132,13 @@ def training_curves(ax: Axes, curves: pd.DataFrame) -> Axes:
 
 def _by_point(ax: Axes, curves: pd.DataFrame, draw: Callable[[pd.DataFrame, Axes], Axes], title: str) -> Axes:
     """Draw the runs of each plane point at its largest width."""
-    shown = widest(curves).sort_values([*POINT, "seed"])
-    points = shown.drop_duplicates(POINT)
+    place = point(curves)
+    shown = widest(curves).sort_values([*place, "seed"])
+    points = shown.drop_duplicates(place)
     rows = _spread(points)
     grid = panels(ax, len(rows))
     for here, (_, row) in zip(grid, rows.iterrows(), strict=True):
-        runs = shown[np.logical_and.reduce([shown[name] == row[name] for name in POINT])]
+        runs = shown[np.logical_and.reduce([shown[name] == row[name] for name in place])]
         draw(runs, here).set_title(_place(row))
     share_legend(grid)
     return _headed(grid, title, shown, len(rows), len(points))
@@ -192,10 +193,10 @@ def _spread(rows: pd.DataFrame) -> pd.DataFrame:
 
 def _place(row: pd.Series[Any]) -> str:
     """Name a plane point."""
-    name, place = row["initialisation"], rf"$\gamma = {row['gamma']:g}$, $\gamma' = {row['gamma_prime']:g}$"
+    name, place = row["initialisation"], written(row)
     if "=" in name:  # spelled out; by numbers alone it has no place on the plane
         return _spelled(str(name)) + (f"\n{place}" if "m" in name else "")
-    return place if name == "plane" else f"{name}: {place}"
+    return place if name == plane_of(row).name else f"{name}: {place}"
 
 
 def _spelled(name: str) -> str:
@@ -210,7 +211,7 @@ def _formula(found: re.Match[str]) -> str:
 
 
 def _places(rows: pd.DataFrame) -> str:
-    return " or ".join(_place(row) for _, row in rows.drop_duplicates(POINT).iterrows())
+    return " or ".join(_place(row) for _, row in rows.drop_duplicates(point(rows)).iterrows())
 
 
 def _headed(axes: list[Axes], title: str, rows: pd.DataFrame, points: int, total: int) -> Axes:

@@ -16,8 +16,8 @@ from analysis.pipeline import Analysis
 from analysis.report.gaps import gaps
 from analysis.stats.infinite import Infinite
 from analysis.stats.regimes import CRITICAL, REGIMES
-from analysis.tables.collect import POINT
 from analysis.tables.made import told
+from analysis.tables.places import axes, plane_of, point
 from analysis.tables.reductions import widest
 
 __all__ = ["report", "show"]
@@ -71,7 +71,7 @@ def _read(analysis: Analysis) -> list[RenderableType]:
 def _failures(runs: pd.DataFrame) -> list[str]:
     failed = runs[runs["status"] == "failed"]
     reasons = failed["error"].fillna("").map(lambda text: (str(text).strip().splitlines() or ["no reason logged"])[-1])
-    points = failed.assign(reason=reasons).drop_duplicates([*POINT, "reason"])
+    points = failed.assign(reason=reasons).drop_duplicates([*point(runs), "reason"])
     return [f"  failed at {count} point(s): {reason}" for reason, count in points["reason"].value_counts().items()]
 
 
@@ -84,7 +84,7 @@ def _cautions(runs: pd.DataFrame) -> list[str]:
     if dirty.any():
         found.append(f"{dirty.sum()} of {len(runs)} runs were made with uncommitted changes of the code")
     found += _mixed(runs)
-    widths = {tuple(sorted(each)) for each in runs.groupby(POINT)["width"].unique()}
+    widths = {tuple(sorted(each)) for each in runs.groupby(point(runs))["width"].unique()}
     if len(widths) > 1:
         found.append(f"the points have {len(widths)} different lists of widths: their exponents differ by that")
     return found
@@ -140,16 +140,17 @@ def _agreement(exponents: pd.DataFrame, critical: str) -> list[str]:
 
 
 def _boundary(analysis: Analysis) -> Table:
-    title = f"Boundary: zero of S_{analysis.block} along gamma, {analysis.level:.0%} intervals"
     rows = analysis.boundary
+    x, y = plane_of(rows).axes
+    title = f"Boundary: zero of S_{analysis.block} along {x.text}, {analysis.level:.0%} intervals"
     rows = rows.iloc[:: max(1, len(rows) // MOST_ROWS)]
     table = Table(title=title, box=box.SIMPLE, title_justify="left")
-    for column in ("gamma'", "interpolated", "", "regressed", "", "theory", "seeds"):
+    for column in (y.text, "interpolated", "", "regressed", "", "theory", "seeds"):
         table.add_column(column, justify="right")
     for _, row in rows.iterrows():
-        zeros = [text for rule in ("gamma_local", "gamma_regression") for text in _zero(row, rule)]
-        theory = "-" if pd.isna(row["gamma_theory"]) else f"{row['gamma_theory']:g}"
-        table.add_row(f"{row['gamma_prime']:g}", *zeros, theory, _seeds(row))
+        zeros = [text for rule in (f"{x.column}_local", f"{x.column}_regression") for text in _zero(row, rule)]
+        theory = "-" if pd.isna(row[f"{x.column}_theory"]) else f"{row[f'{x.column}_theory']:g}"
+        table.add_row(f"{row[y.column]:g}", *zeros, theory, _seeds(row))
     return table
 
 
@@ -173,25 +174,26 @@ def _infinite(found: Infinite, block: str) -> list[RenderableType]:
             exponents, f"undetermined: the interval contains 0, and S has not settled or it goes beyond +-{CRITICAL:g}."
         ),
     ]
-    if found.zero_line["gamma"].notna().any():
+    if found.zero_line[axes(found.zero_line)[0]].notna().any():
         parts += ["", _approach(found.zero_line, block)]
     return [*parts, "", *(_verdict(row, block) for _, row in found.verdicts.iterrows())]
 
 
 def _approach(zero_line: pd.DataFrame, block: str) -> Table:
     """Return the zeros less the theory by rows and widths."""
-    primes = zero_line["gamma_prime"].unique()
-    shown = zero_line[zero_line["gamma_prime"].isin(primes[:: max(1, len(primes) // MOST_ROWS)])]
-    theory = shown["gamma_theory"].notna().any()
-    off = shown.assign(off=shown["gamma"] - (shown["gamma_theory"] if theory else 0.0))
-    shown = off.pivot_table("off", "gamma_prime", "width")
+    x, y = axes(zero_line)
+    rows = zero_line[y].unique()
+    shown = zero_line[zero_line[y].isin(rows[:: max(1, len(rows) // MOST_ROWS)])]
+    theory = shown[f"{x}_theory"].notna().any()
+    off = shown.assign(off=shown[x] - (shown[f"{x}_theory"] if theory else 0.0))
+    shown = off.pivot_table("off", y, "width")
     less = ", less the theory" if theory else ""
     title = f"Zero of S_{block} between neighbouring widths{less}, at the geometric mean of the two"
     table = Table(title=title, box=box.SIMPLE, title_justify="left")
-    for column in ("gamma'", *(f"{width:.2g}" for width in shown.columns)):
+    for column in (plane_of(zero_line).axes[1].text, *(f"{width:.2g}" for width in shown.columns)):
         table.add_column(column, justify="right")
-    for gamma_prime, row in shown.iterrows():
-        table.add_row(f"{gamma_prime:g}", *("-" if pd.isna(value) else f"{round(value, 4) + 0.0:.4f}" for value in row))
+    for value, row in shown.iterrows():
+        table.add_row(f"{value:g}", *("-" if pd.isna(zero) else f"{round(zero, 4) + 0.0:.4f}" for zero in row))
     return table
 
 
@@ -208,15 +210,17 @@ def _verdict(row: pd.Series[Any], block: str) -> str:
 
 
 def _reductions(reductions: pd.DataFrame) -> Table:
-    """Return a row for each gamma', at the largest widths of its points."""
+    """Return a row for each row of the plane, at the largest widths of its points."""
+    x, y = plane_of(reductions).axes
     table = Table(
         title="Reduction: neurons left by merging, at the largest width", box=box.SIMPLE, title_justify="left"
     )
-    for column in ("gamma'", "width", "neurons", "fewest", "at gamma", "most", "at gamma", "change of the output"):
+    ends = ("fewest", f"at {x.text}", "most", f"at {x.text}")
+    for column in (y.text, "width", "neurons", *ends, "change of the output"):
         table.add_column(column, justify="right")
-    for _, row in widest(reductions).groupby("gamma_prime"):
-        ends = row.sort_values("effective_width")[["effective_width", "gamma"]].to_numpy()[[0, -1]]
-        numbers = [f"{number:g}" for number in (*row[["gamma_prime", "width", "neurons"]].max(), *ends.flat)]
+    for _, row in widest(reductions).groupby(y.column):
+        found = row.sort_values("effective_width")[["effective_width", x.column]].to_numpy()[[0, -1]]
+        numbers = [f"{number:g}" for number in (*row[[y.column, "width", "neurons"]].max(), *found.flat)]
         table.add_row(*numbers, f"<= {row['reduction_error'].max():.1e}")
     return table
 

@@ -11,14 +11,12 @@ from scipy import special
 
 from analysis.stats.exponents import usable
 from analysis.stats.ladder import climbed
-from analysis.tables.collect import POINT
+from analysis.tables.places import point
 
 __all__ = ["ALPHA", "collapse", "failing", "verdicts"]
 
 ALPHA = 0.01
 """The probability at which a collapse that holds is said to fail, for all plane points and widths together."""
-
-PLACE = [*POINT, "width"]
 
 
 def collapse(runs: pd.DataFrame, block: str) -> pd.DataFrame:
@@ -29,26 +27,26 @@ def collapse(runs: pd.DataFrame, block: str) -> pd.DataFrame:
     `p` by Student's t, and whether it `fails`: p below `ALPHA` over the number of all rows (Bonferroni). Rungs that a
     number of neurons did not climb are left out; z needs two seeds.
     """
-    logs = _logs(runs, block)
-    of_point = runs.assign(most=runs.groupby(POINT)["neurons"].transform("max"))
-    most = of_point.groupby(PLACE)["most"].first().reindex(logs.index)
+    logs, place = _logs(runs, block), [*point(runs), "width"]
+    of_point = runs.assign(most=runs.groupby(point(runs))["neurons"].transform("max"))
+    most = of_point.groupby(place)["most"].first().reindex(logs.index)
     counts = sorted(set(logs.columns.get_level_values("neurons")), reverse=True)
     found = [
         _compared(*_pair(logs[most == against], against, count)).assign(neurons=count, against=against)
         for against, count in combinations(counts, 2)
     ]
     if not any(map(len, found)):
-        return pd.DataFrame(columns=[*PLACE, "neurons", "against", "difference", "error", "z", "p", "fails"])
+        return pd.DataFrame(columns=[*place, "neurons", "against", "difference", "error", "z", "p", "fails"])
     table = pd.concat([each for each in found if len(each)]).reset_index()
     table["fails"] = table["p"] < ALPHA / max(table["p"].notna().sum(), 1)
-    return table[[*PLACE, "neurons", "against", "difference", "error", "z", "p", "fails"]]
+    return table[[*place, "neurons", "against", "difference", "error", "z", "p", "fails"]]
 
 
 def failing(table: pd.DataFrame) -> pd.DataFrame:
     """Return of each plane point the z farthest from 0 and whether the collapse fails at a width of it."""
-    place = [table[name] for name in POINT]
-    farthest = table.sort_values("z", key=abs, na_position="first").groupby(POINT)["z"].last()
-    return pd.DataFrame({"collapse_z": farthest, "fails": table["fails"].groupby(place).any()})
+    place = point(table)
+    farthest = table.sort_values("z", key=abs, na_position="first").groupby(place)["z"].last()
+    return pd.DataFrame({"collapse_z": farthest, "fails": table.groupby(place)["fails"].any()})
 
 
 def verdicts(runs: pd.DataFrame, table: pd.DataFrame, block: str, level: float) -> pd.DataFrame:
@@ -60,7 +58,7 @@ def verdicts(runs: pd.DataFrame, table: pd.DataFrame, block: str, level: float) 
     """
     logs, found = _logs(runs, block), []
     for (count, against), tests in table.groupby(["neurons", "against"], sort=False):
-        places = pd.MultiIndex.from_frame(tests[PLACE])
+        places = pd.MultiIndex.from_frame(tests[logs.index.names])
         means = logs.loc[places, [against, count]].dropna().mean().to_frame().T
         together = _compared(*_pair(means, against, count)).reindex([0])
         difference, error, dof, p = together[["difference", "error", "dof", "p"]].to_numpy(float)[0]
@@ -86,8 +84,9 @@ def verdicts(runs: pd.DataFrame, table: pd.DataFrame, block: str, level: float) 
 
 def _logs(runs: pd.DataFrame, block: str) -> pd.DataFrame:
     """Return log RD: plane points and widths by numbers of neurons and seeds."""
-    known = usable(climbed(runs, [*POINT, "neurons"]), block)
-    return known.assign(log=np.log(known[f"rd_{block}"])).pivot_table("log", PLACE, ["neurons", "seed"])
+    place = point(runs)
+    known = usable(climbed(runs, [*place, "neurons"]), block)
+    return known.assign(log=np.log(known[f"rd_{block}"])).pivot_table("log", [*place, "width"], ["neurons", "seed"])
 
 
 def _pair(logs: pd.DataFrame, *counts: Any) -> tuple[pd.DataFrame, ...]:

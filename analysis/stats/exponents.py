@@ -12,16 +12,14 @@ import pandas as pd
 from analysis.stats.intervals import Interval
 from analysis.stats.regimes import measured, order_parameter
 from analysis.tables.bounds import flags
-from analysis.tables.collect import POINT
 from analysis.tables.made import made
+from analysis.tables.places import point
 from analysis.tables.reductions import reductions, widest
 from condense import records
 from condense.theory import Theory, behind
 
-__all__ = ["PAIR", "Exponents", "LocalSlopes", "blocks", "in_pairs", "named", "predicted", "regimes_predicted"]
+__all__ = ["Exponents", "LocalSlopes", "blocks", "in_pairs", "named", "predicted", "regimes_predicted"]
 __all__ += ["seed_slopes", "side_by_side", "usable"]
-
-PAIR = [*POINT, "width_low", "width_high"]
 
 
 def usable(runs: pd.DataFrame, block: str) -> pd.DataFrame:
@@ -35,13 +33,13 @@ def blocks(runs: pd.DataFrame) -> list[str]:
     return [block for block in records.relative_changes(runs.columns) if runs[f"rd_{block}"].notna().any()]
 
 
-def seed_slopes(runs: pd.DataFrame, block: str = "w", by: Sequence[str] = POINT) -> pd.DataFrame:
+def seed_slopes(runs: pd.DataFrame, block: str = "w", by: Sequence[str] | None = None) -> pd.DataFrame:
     """Return the slope of log RD on log m of each seed, by least squares: plane points (or `by`) by seeds.
 
     slope = sum (x - <x>) y / sum (x - <x>)^2,    x = log m,  y = log RD,    NaN for fewer than two widths.
     """
     runs = usable(runs, block)
-    run = [runs[name] for name in [*by, "seed"]]
+    run = [runs[name] for name in [*(point(runs) if by is None else by), "seed"]]
     x, y = np.log(runs["width"]), np.log(runs[f"rd_{block}"])
     x = x - x.groupby(run).transform("mean")
     slope = (x * y).groupby(run).sum() / (x**2).groupby(run).sum()
@@ -62,7 +60,7 @@ class Exponents:
 
     def __call__(self, runs: pd.DataFrame) -> pd.DataFrame:
         """Return the table of `exponents.csv`; a point without an exponent has a row too."""
-        points = runs.groupby(POINT).size().index
+        points = runs.groupby(point(runs)).size().index
         found = {block: self.interval(seed_slopes(runs, block)).reindex(points) for block in blocks(runs)}
         slopes = [named(table, block) for block, table in found.items()]
         held = behind(runs)
@@ -92,14 +90,14 @@ def named(table: pd.DataFrame, block: str) -> pd.DataFrame:
 
 def predicted(points: pd.Index[Any], held: Theory, found: Iterable[str]) -> pd.DataFrame:
     """Return the predicted exponents of those blocks found for which there is a prediction."""
-    known = [block for block in Theory.BLOCKS if held.of(block) and block in found]
+    known = [block for block in held.plane.blocks if held.of(block) and block in found]
     rows = pd.DataFrame([held.exponents(*place) for place in points.to_list()], index=points)
     return rows[known].rename(columns=lambda block: f"S_{block}_predicted")
 
 
 def regimes_predicted(points: pd.Index[Any], held: Theory, block: str) -> pd.DataFrame:
     """Return the predicted regime of each point, and what the prediction is of; "" where there is none."""
-    regimes = [held.regime(name, gamma, gamma_prime, block) for name, gamma, gamma_prime in points]
+    regimes = [held.regime(name, x, y, block) for name, x, y in points]
     return pd.DataFrame({"regime_predicted": regimes, "theory": held.name if held.of(block) else ""}, index=points)
 
 
@@ -115,13 +113,13 @@ def _seeds(found: dict[str, pd.DataFrame]) -> pd.Series[int]:
 
 def _counts(runs: pd.DataFrame, behind: pd.Series[int]) -> pd.DataFrame:
     done = runs[runs["converged"]]
-    widest_runs = widest(done)
-    wide = widest_runs.assign(**flags(widest_runs).add_prefix("clusters_")).groupby(POINT)
-    counts = pd.DataFrame({"runs": runs.groupby(POINT).size(), "converged": runs.groupby(POINT)["converged"].sum()})
+    widest_runs, place = widest(done), point(runs)
+    wide = widest_runs.assign(**flags(widest_runs).add_prefix("clusters_")).groupby(place)
+    counts = pd.DataFrame({"runs": runs.groupby(place).size(), "converged": runs.groupby(place)["converged"].sum()})
     counts["clusters"] = wide["clusters"].median().astype(float)
     counts["clusters_capped"] = wide["clusters_capped"].any()
     counts["clusters_exact"] = wide["clusters_exact"].all()
-    counts[["seeds", "widths"]] = done.groupby(POINT)[["seed", "width"]].nunique()
+    counts[["seeds", "widths"]] = done.groupby(place)[["seed", "width"]].nunique()
     counts["seeds"] = behind.where(behind > 0).reindex(counts.index).fillna(counts["seeds"])
     counts = counts.fillna({"seeds": 0, "widths": 0, "clusters_capped": False, "clusters_exact": True})
     told = ["clusters_capped", "clusters_exact"]
@@ -131,7 +129,7 @@ def _counts(runs: pd.DataFrame, behind: pd.Series[int]) -> pd.DataFrame:
 
 def _left(done: pd.DataFrame) -> pd.DataFrame:
     """Return what is left by merging at the largest width; no columns where no run was reduced."""
-    left = reductions(widest(done)).set_index(POINT)
+    left = reductions(widest(done)).set_index(point(done))
     return left[["effective_width", "reduction_error"] if len(left) else []]
 
 
@@ -143,15 +141,16 @@ class LocalSlopes:
 
     def __call__(self, runs: pd.DataFrame) -> pd.DataFrame:
         """Return the table of `local_slopes.csv`: a row for each point and pair of neighbouring widths."""
-        pairs = in_pairs(runs)
-        found = {block: self.interval(seed_slopes(pairs, block, PAIR)) for block in blocks(pairs)}
-        return side_by_side(found).reset_index() if found else pd.DataFrame(columns=PAIR)
+        pairs, pair = in_pairs(runs), [*point(runs), "width_low", "width_high"]
+        found = {block: self.interval(seed_slopes(pairs, block, pair)) for block in blocks(pairs)}
+        return side_by_side(found).reset_index() if found else pd.DataFrame(columns=pair)
 
 
 def in_pairs(runs: pd.DataFrame) -> pd.DataFrame:
     """Repeat every run for each pair of neighbouring widths of its plane point that it belongs to."""
-    widths = runs.loc[runs["converged"], [*POINT, "width"]].drop_duplicates().sort_values([*POINT, "width"])
+    place = point(runs)
+    widths = runs.loc[runs["converged"], [*place, "width"]].drop_duplicates().sort_values([*place, "width"])
     pairs = widths.rename(columns={"width": "width_low"})
-    pairs["width_high"] = pairs.groupby(POINT)["width_low"].shift(-1)
-    repeated = runs.merge(pairs.dropna(), on=POINT)
+    pairs["width_high"] = pairs.groupby(place)["width_low"].shift(-1)
+    repeated = runs.merge(pairs.dropna(), on=place)
     return repeated[(repeated["width"] == repeated["width_low"]) | (repeated["width"] == repeated["width_high"])]

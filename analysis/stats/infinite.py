@@ -13,8 +13,8 @@ from analysis.stats.collapse import collapse, failing, verdicts
 from analysis.stats.exponents import Exponents, blocks, named, predicted, regimes_predicted
 from analysis.stats.intervals import Interval
 from analysis.stats.regimes import measured, order_parameter
-from analysis.tables.collect import POINT
 from analysis.tables.made import made
+from analysis.tables.places import point
 from condense.theory import behind
 
 __all__ = ["Infinite", "infinite_width", "main_runs", "measured_runs"]
@@ -60,7 +60,7 @@ def measured_runs(virtual: pd.DataFrame) -> pd.DataFrame:
 
 
 def _measured(virtual: pd.DataFrame) -> pd.Series[bool]:
-    most: pd.Series[int] = virtual.groupby(POINT)["neurons"].transform("max")
+    most: pd.Series[int] = virtual.groupby(point(virtual))["neurons"].transform("max")
     return virtual["neurons"] == most
 
 
@@ -88,7 +88,7 @@ def infinite_width(virtual: pd.DataFrame, interval: Interval) -> Infinite:
 
 def _exponents(runs: pd.DataFrame, compared: pd.DataFrame, interval: Interval, block: str) -> pd.DataFrame:
     """Return the table of `infinite.csv`; a point without a slope has a row too."""
-    points = runs.groupby(POINT).size().index
+    points = runs.groupby(point(runs)).size().index
     known = {
         name: ladder.limit(ladder.rung_slopes(runs, name), interval).reindex(points) for name in blocks(runs) or [block]
     }

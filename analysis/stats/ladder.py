@@ -10,11 +10,13 @@ import numpy as np
 import pandas as pd
 
 from analysis.stats.boundary import Boundary
-from analysis.stats.exponents import PAIR, in_pairs, seed_slopes
+from analysis.stats.exponents import in_pairs, seed_slopes
 from analysis.stats.intervals import Interval
-from analysis.tables.collect import POINT
+from analysis.tables.places import axes, plane_of, point
 
 __all__ = ["climbed", "last_slopes", "limit", "refused", "rung_slopes", "zero_line"]
+
+_PAIR = ["width_low", "width_high"]
 
 ON_LINE = 1e-9
 """A distance in the plane below this is rounding."""
@@ -39,9 +41,10 @@ RUNGS = 4
 """Rungs without which nothing is said of the limit: three slopes, two changes."""
 
 
-def climbed(runs: pd.DataFrame, by: Sequence[str] = POINT) -> pd.DataFrame:
+def climbed(runs: pd.DataFrame, by: Sequence[str] | None = None) -> pd.DataFrame:
     """Return the converged runs of each plane point below the first rung at which a run did not converge."""
-    first = runs[["width"]].where(~runs["converged"]).groupby([runs[name] for name in by])["width"].transform("min")
+    groups = [runs[name] for name in by or point(runs)]
+    first = runs[["width"]].where(~runs["converged"]).groupby(groups)["width"].transform("min")
     return runs[runs["width"] < first.fillna(np.inf)]
 
 
@@ -51,23 +54,23 @@ def refused(runs: pd.DataFrame) -> pd.Series[str]:
     "1e+20: 2 of 4 runs stalled", say: what lies above is not used either.
     """
     texts = {}
-    for point, ladder in runs.groupby(POINT):
+    for place, ladder in runs.groupby(point(runs)):
         lost = ladder[~ladder["converged"]]
         rung = ladder[ladder["width"] == lost["width"].min()]
         statuses = " and ".join(sorted(rung.loc[~rung["converged"], "status"].unique()))
         told = f"{rung['width'].max():g}: {(~rung['converged']).sum()} of {len(rung)} runs {statuses}"
-        texts[point] = told if len(lost) else ""
-    return pd.Series(texts, dtype=object).rename_axis(POINT)
+        texts[place] = told if len(lost) else ""
+    return pd.Series(texts, dtype=object).rename_axis(point(runs))
 
 
 def rung_slopes(runs: pd.DataFrame, block: str) -> pd.DataFrame:
     """Return the slope of log RD between neighbouring rungs of each seed: points and pairs of widths by seeds."""
-    return seed_slopes(in_pairs(climbed(runs)), block, PAIR)
+    return seed_slopes(in_pairs(climbed(runs)), block, [*point(runs), *_PAIR])
 
 
 def last_slopes(slopes: pd.DataFrame) -> pd.DataFrame:
     """Return the last of `rung_slopes` of each point: points by seeds."""
-    return slopes.groupby(level=POINT).tail(1).droplevel(["width_low", "width_high"])
+    return slopes.groupby(level=point(slopes)).tail(1).droplevel([*_PAIR])
 
 
 def limit(slopes: pd.DataFrame, interval: Interval) -> pd.DataFrame:
@@ -82,16 +85,16 @@ def limit(slopes: pd.DataFrame, interval: Interval) -> pd.DataFrame:
     Columns: value, low, high, seeds, method, width_low, width_high, rungs, change (the last, signed, of the seeds that
     both slopes have), reach (both, without sign, and c) and reason: why it is not settled, "" if it is.
     """
-    table = interval(slopes)
+    table, place = interval(slopes), point(slopes)
     low, high = (np.log10(table.index.get_level_values(name).to_numpy(float)) for name in ("width_low", "width_high"))
     middle = pd.Series((low + high) / 2, index=table.index)
-    table["change"] = slopes.groupby(level=POINT).diff().mean(axis=1)
-    pace = table["change"].abs() / _step(middle)
-    before = table["change"].abs().groupby(level=POINT).shift()
+    table["change"] = slopes.groupby(level=place).diff().mean(axis=1)
+    pace = table["change"].abs() / _step(middle, place)
+    before = table["change"].abs().groupby(level=place).shift()
     table["reach"] = table["change"].abs() + before
-    table["slowing"] = pace / pace.groupby(level=POINT).shift()
-    table["rungs"] = table.groupby(level=POINT).cumcount() + 2
-    last = table.groupby(level=POINT).tail(1).reset_index(["width_low", "width_high"])
+    table["slowing"] = pace / pace.groupby(level=place).shift()
+    table["rungs"] = table.groupby(level=place).cumcount() + 2
+    last = table.groupby(level=place).tail(1).reset_index(["width_low", "width_high"])
     near = _undecided(last)
     last["reason"] = _reasons(last, near)
     last["reach"] += near.max(axis=1).fillna(0.0)
@@ -99,15 +102,14 @@ def limit(slopes: pd.DataFrame, interval: Interval) -> pd.DataFrame:
     return last.assign(**low_high).drop(columns="slowing")
 
 
-def _step(values: pd.Series[float]) -> pd.Series[float]:
-    return values.groupby(level=POINT).diff()
+def _step(values: pd.Series[float], place: list[str]) -> pd.Series[float]:
+    return values.groupby(level=place).diff()
 
 
 def _undecided(last: pd.DataFrame) -> pd.DataFrame:
-    """Return the distances c of points to the lines where one of the four is 1, NaN where m^c tells, or is 1 itself."""
-    gamma, gamma_prime = (last.index.get_level_values(name).to_numpy(float) for name in ("gamma", "gamma_prime"))
-    gain = gamma - 1
-    distances = pd.DataFrame(abs(np.stack([gain, gamma_prime, gain - gamma_prime, gain + gamma_prime], 1)), last.index)
+    """Return the distances c of points to the lines where a decisive m^c is 1, NaN where m^c tells, or is 1 itself."""
+    places = last.index.to_frame()[axes(last)].to_numpy(float)
+    distances = pd.DataFrame([plane_of(last).decisive(*place) for place in places], last.index, dtype=float).abs()
     near = distances.mul(np.log(last["width_high"]), axis=0) < math.log(DECIDED)
     return distances.where(near & (distances > ON_LINE))
 
@@ -129,17 +131,18 @@ def _reasons(last: pd.DataFrame, near: pd.DataFrame) -> pd.Series[str]:
 
 
 def zero_line(slopes: pd.DataFrame, boundary: Boundary) -> pd.DataFrame:
-    """Return the zero in gamma of each row and pair of rungs, by interpolation, a row each, given `rung_slopes`.
+    """Return the zero along x of each row and pair of rungs, by interpolation, a row each, given `rung_slopes`.
 
     `width` is the geometric mean of the rungs.
     """
-    columns = {"gamma_local": "gamma", "gamma_local_low": "gamma_low", "gamma_local_high": "gamma_high"}
+    x, y = axes(slopes)
+    columns = {f"{x}_local{end}": f"{x}{end}" for end in ("", "_low", "_high")}
     found = []
     for _, pair in slopes.groupby(level=["width_low", "width_high"]):
         ends = {name: float(pair.index.get_level_values(name)[0]) for name in ("width_low", "width_high")}
         table = boundary(pair.droplevel(list(ends))).rename(columns=columns)
         found.append(table.assign(**ends, width=math.sqrt(ends["width_low"] * ends["width_high"])))
-    names = ["gamma_prime", "width", "width_low", "width_high", *columns.values(), "gamma_theory", "level", "seeds"]
+    names = [y, "width", "width_low", "width_high", *columns.values(), f"{x}_theory", "level", "seeds"]
     if not found:
         return pd.DataFrame(columns=names, dtype=float)
-    return pd.concat(found)[names].sort_values(["gamma_prime", "width"], ignore_index=True)
+    return pd.concat(found)[names].sort_values([y, "width"], ignore_index=True)

@@ -10,16 +10,13 @@ import pandas as pd
 
 from analysis.stats.exponents import blocks, seed_slopes, side_by_side
 from analysis.stats.intervals import Interval
-from analysis.tables.collect import POINT
+from analysis.tables.places import point
 from condense import records
 
 __all__ = ["LossExponents", "at_losses"]
 
 COARSE = 2.0
 """Moments between which RD changes by a larger factor do not say what it is between them."""
-
-_LEVEL = [*POINT, "loss"]
-_SPAN = [*_LEVEL, "width_low", "width_high"]
 
 
 def at_losses(curves: pd.DataFrame, losses: Sequence[float]) -> pd.DataFrame:
@@ -34,7 +31,7 @@ def at_losses(curves: pd.DataFrame, losses: Sequence[float]) -> pd.DataFrame:
         losses: Shares of the first mean square residual, such as [.5, .1].
     """
     moved = [f"rd_{block}" for block in records.relative_changes(curves.columns)]
-    which = [*POINT, "width", "seed"]
+    which = [*point(curves), "width", "seed"]
     rows = []
     for _, run in curves.sort_values("step").groupby("key", sort=False):
         about, changes = run[which].iloc[0].tolist(), run[moved].to_numpy(float)
@@ -68,18 +65,20 @@ class LossExponents:
         from width_low to width_high.
         """
         runs = _spanned(at_losses(curves, losses)).assign(converged=True)
-        found = {block: self.interval(seed_slopes(runs, block, _SPAN)) for block in blocks(runs)}
+        span = [*point(curves), "loss", "width_low", "width_high"]
+        found = {block: self.interval(seed_slopes(runs, block, span)) for block in blocks(runs)}
         if not found:
-            return pd.DataFrame(columns=_SPAN)
+            return pd.DataFrame(columns=span)
         return side_by_side(found).assign(level=self.interval.level).reset_index()
 
 
 def _spanned(runs: pd.DataFrame) -> pd.DataFrame:
     """Repeat every run for each pair of neighbouring widths that it belongs to, and for all widths."""
-    widths = runs[[*_LEVEL, "width"]].drop_duplicates().sort_values([*_LEVEL, "width"])
+    level = [*point(runs), "loss"]
+    widths = runs[[*level, "width"]].drop_duplicates().sort_values([*level, "width"])
     pairs = widths.rename(columns={"width": "width_low"})
-    pairs["width_high"] = pairs.groupby(_LEVEL)["width_low"].shift(-1)
-    whole = widths.groupby(_LEVEL)["width"].agg(width_low="min", width_high="max").reset_index()
+    pairs["width_high"] = pairs.groupby(level)["width_low"].shift(-1)
+    whole = widths.groupby(level)["width"].agg(width_low="min", width_high="max").reset_index()
     spans = pd.concat([pairs.dropna(), whole[whole["width_low"] < whole["width_high"]]]).drop_duplicates()
-    repeated = runs.merge(spans, on=_LEVEL)
+    repeated = runs.merge(spans, on=level)
     return repeated[repeated["width"].between(repeated["width_low"], repeated["width_high"])]

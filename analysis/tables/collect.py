@@ -9,16 +9,14 @@ import numpy as np
 import pandas as pd
 
 from analysis.tables.names import plain_name
+from analysis.tables.places import all_axes
 from condense import records
 from condense.loading import loaded
 
-__all__ = ["OUTPUT", "POINT", "Collection", "SweepError", "collect"]
+__all__ = ["OUTPUT", "Collection", "SweepError", "collect"]
 
 OUTPUT = "analysis"
 """The folder below a sweep that the analysis writes to, and never reads."""
-
-POINT = ["initialisation", "gamma", "gamma_prime"]
-"""The columns that tell plane points apart; a named initialisation can share its place with a plain point."""
 
 _ADVICE = (
     f"a sweep folder holds a {records.FILE} per plane point, each in a sub-folder of its own; "
@@ -65,7 +63,7 @@ def collect(folder: Path | str) -> Collection:
         raise SweepError("\n".join([f"{what}; {_ADVICE}", *complaints])) from error
     runs, renamed = _plainly_named(found.runs)
     rounded = _rounded(runs)
-    alike = len(runs[POINT].drop_duplicates()) - len(rounded[POINT].drop_duplicates())
+    alike = _places(runs) - _places(rounded)
     runs, notes = _unique(rounded)
     if runs.empty:
         raise SweepError("\n".join([f"{folder}: no record in it can be used; {_ADVICE}", *notes, *found.complaints]))
@@ -87,8 +85,13 @@ def _plainly_named(runs: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
 
 def _rounded(runs: pd.DataFrame) -> pd.DataFrame:
     """Merge places that differ by rounding only, such as .1 + .2 and .3."""
-    place = ["gamma", "gamma_prime"]
-    return runs.assign(**{name: runs[name].round(9) + 0.0 for name in place})
+    names = [name for place in all_axes(runs) for name in place]
+    return runs.assign(**{name: runs[name].round(9) + 0.0 for name in names})
+
+
+def _places(runs: pd.DataFrame) -> int:
+    names = [name for place in all_axes(runs) for name in place]
+    return len(runs[["initialisation", *names]].drop_duplicates())
 
 
 def _unique(runs: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
@@ -97,9 +100,11 @@ def _unique(runs: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     if again.any():
         notes.append(f"{again.sum()} runs are there more than once (same key); the last of each is used")
     runs = runs[~again]
-    place = runs["gamma"].abs().lt(np.inf) & runs["gamma_prime"].abs().lt(np.inf)
+    planes = all_axes(runs)
+    place = np.logical_or.reduce([runs[names].abs().lt(np.inf).all(axis=1) for names in planes])
     there = place & runs["width"].between(0, np.inf, inclusive="neither")
     if not there.all():
-        told = "have no place on the plane (gamma, gamma_prime) or no width, a number above 0, and are left out"
+        names = " or ".join(f"({', '.join(each)})" for each in planes)
+        told = f"have no place on the plane {names} or no width, a number above 0, and are left out"
         notes.append(f"{(~there).sum()} rows {told}")
     return runs[there].reset_index(drop=True), notes

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from analysis.tables.places import plane_of
 from condense.theory import NONE, Theory, named
 
 __all__ = ["MADE", "made", "theory_of", "told"]
@@ -35,7 +36,8 @@ def told(table: pd.DataFrame) -> str:
 
 def theory_of(table: pd.DataFrame) -> Theory:
     """Return the theory behind the predictions in a table of results."""
-    return named(str(table["theory"].iloc[0])) if "theory" in table and len(table) else NONE
+    held = named(str(table["theory"].iloc[0])) if "theory" in table and len(table) else NONE
+    return held.over(plane_of(table))
 
 
 def _values(runs: pd.DataFrame, name: str) -> list[str]:

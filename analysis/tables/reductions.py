@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pandas as pd
 
-from analysis.tables.collect import POINT
+from analysis.tables.places import point
 
 __all__ = ["reductions", "widest"]
 
 
 def widest(runs: pd.DataFrame) -> pd.DataFrame:
     """Return the runs at the largest width of their plane point."""
-    return runs[runs["width"] == runs.groupby(POINT)["width"].transform("max")]
+    return runs[runs["width"] == runs.groupby(point(runs))["width"].transform("max")]
 
 
 def reductions(runs: pd.DataFrame) -> pd.DataFrame:
@@ -23,7 +23,7 @@ def reductions(runs: pd.DataFrame) -> pd.DataFrame:
     known = runs[runs["converged"] & runs["effective_width"].notna()]
     known = known.assign(neurons=known["neurons"] * (1 + known["antisymmetric"]))
     left = known["effective_width"].astype(float)
-    groups = known.assign(effective_width=left).groupby([*POINT, "width"])
+    groups = known.assign(effective_width=left).groupby([*point(runs), "width"])
     return groups.agg(
         neurons=("neurons", "max"),
         effective_width=("effective_width", "median"),

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 import pandas as pd
 
 from analysis.tables.names import plain_name
+from analysis.tables.places import all_axes
+from condense.theory import of_runs
 
 __all__ = ["by_setting"]
 
@@ -28,8 +30,9 @@ def by_setting(runs: pd.DataFrame, swept: Sequence[str] = ()) -> dict[str, pd.Da
     """
     setting = _filled(runs["setting"].fillna(""))
     groups = {str(name): rows for name, rows in runs.groupby(setting, sort=False)}
+    groups = {name: _on_its_plane(rows) for name, rows in groups.items()}
     if len(groups) == 1:
-        return {"": runs}
+        return {"": next(iter(groups.values()))}
     differing = [name for name in [*_TELLING, _LAST] if len(runs[name].dropna().unique()) > 1]
     varied = [name for name in swept if len(runs[name].unique()) > 1]
     for names in (varied, [name for name in differing if name != _LAST], differing, [*varied, *differing]):
@@ -39,6 +42,12 @@ def by_setting(runs: pd.DataFrame, swept: Sequence[str] = ()) -> dict[str, pd.Da
     else:
         labels = {group: plain_name(f"setting={group or 'none'}") for group in groups}
     return {labels[name]: rows.reset_index(drop=True) for name, rows in groups.items()}
+
+
+def _on_its_plane(runs: pd.DataFrame) -> pd.DataFrame:
+    """Return runs of one setting without the coordinates of planes that they do not lie on."""
+    others = {name for place in all_axes(runs) for name in place} - {*of_runs(runs).columns}
+    return runs.drop(columns=list(others))
 
 
 def _filled(setting: pd.Series[str]) -> pd.Series[str]:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from condense import data
-from condense.plane import PlanePoint, Scales
+from condense.planes.two_layer import PlanePoint, Scales
 
 __all__ = ["Case", "Deadline", "OutOfTimeError", "Outcome"]
 

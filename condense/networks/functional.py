@@ -18,7 +18,7 @@ from condense.networks.base import Gauge, LinearStage, Stage, Theta, column, nor
 from condense.networks.batched import Batched, shared
 from condense.networks.blocks import check_block
 from condense.networks.errors import name, raised
-from condense.plane import Scales
+from condense.planes.scales import Scales
 from condense.run import Run
 
 __all__ = ["Functional", "FunctionalStage", "UserNetwork", "check_scales", "draw", "parameters"]

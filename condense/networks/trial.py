@@ -11,7 +11,7 @@ from torch import Tensor
 from condense.data import Dataset
 from condense.networks.errors import name, out_of_memory, raised
 from condense.networks.functional import Functional, UserNetwork, check_scales, draw
-from condense.plane import Scales
+from condense.planes.scales import Scales
 from condense.run import Run
 
 __all__ = ["try_out"]

@@ -16,14 +16,12 @@ from typing import Any
 
 from condense import schema
 from condense.data import Dataset
+from condense.planes import two_layer
 
-__all__ = ["PLACE", "delta", "flat", "key", "science", "setting", "without_place"]
+__all__ = ["delta", "flat", "key", "science", "setting", "without_place"]
 
 SCHEMA_VERSION = 2
 """Of the integrator: runs of another follow their neurons otherwise, and are not mixed with those of this one."""
-
-PLACE = {"gamma", "gamma_prime", "name", "alpha", "beta1", "beta2"}
-"""What of init says where on the plane a run lies."""
 
 
 def delta(config: Any) -> dict[str, Any]:
@@ -41,6 +39,8 @@ def _default(kind: Any) -> dict[str, Any]:
 def science(config: schema.Config, data: Dataset) -> dict[str, Any]:
     """Return the science of a config as plain values: init, network, data, flow and dtype."""
     init = {**asdict(config.init), "name": config.init.name}
+    if config.init.plane is not two_layer.PLANE:  # points of two planes are two settings
+        init["plane"] = config.init.plane.name
     return {
         "init": init,
         "network": delta(config.network),
@@ -69,7 +69,7 @@ def _hash(content: Any) -> str:
 
 def without_place(facts: dict[str, Any]) -> dict[str, Any]:
     """Return `science` without the place on the plane: runs of one diagram share it."""
-    return {**facts, "init": {name: value for name, value in facts["init"].items() if name not in PLACE}}
+    return {**facts, "init": {name: value for name, value in facts["init"].items() if name not in schema.PLACE}}
 
 
 def setting(facts: dict[str, Any]) -> str:

@@ -161,7 +161,7 @@ class Problem:
             "key": run.key,
             "setting": self.setting,
             "initialisation": init.name,
-            **init.resolve().point._asdict(),
+            **dict(zip(init.plane.columns, init.resolve().point, strict=True)),
             "width": float(run.width),
             "neurons": run.neurons,
             "virtual": run.virtual,
@@ -196,7 +196,7 @@ class Problem:
             if not sound:
                 raise ValueError(
                     f"init: at width {width:.12g} a scale is 0 or infinite in floating point; "
-                    "gamma and gamma_prime are exponents of the width, of size 1"
+                    f"{' and '.join(self.config.init.plane.columns)} are exponents of the width, of size 1"
                 )
 
     def _check_first_pass(self) -> None:

@@ -5,11 +5,11 @@ Every error names the key, the value and what is allowed.
 
 from condense.schema.config import Config
 from condense.schema.flow import FLOWS, Adam, Descent, Exponential, Flow
-from condense.schema.init import Named, Plane, SpelledOut
+from condense.schema.init import INITS, PLACE, Named, OnPlane, Plane, SpelledOut
 from condense.schema.measure import Measure
 from condense.schema.network import Data, Network
 from condense.schema.snapshots import Snapshots
 from condense.schema.virtual import Virtual
 
-__all__ = ["FLOWS", "Adam", "Config", "Data", "Descent", "Exponential", "Flow", "Measure", "Named", "Network", "Plane"]
-__all__ += ["Snapshots", "SpelledOut", "Virtual"]
+__all__ = ["FLOWS", "INITS", "PLACE", "Adam", "Config", "Data", "Descent", "Exponential", "Flow", "Measure", "Named"]
+__all__ += ["Network", "OnPlane", "Plane", "Snapshots", "SpelledOut", "Virtual"]

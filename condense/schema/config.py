@@ -9,7 +9,7 @@ from typing import Any
 from condense.schema import plain
 from condense.schema.checks import refuse, whole
 from condense.schema.flow import FLOWS, Descent, Exponential
-from condense.schema.init import Named, Plane, SpelledOut
+from condense.schema.init import INITS, Plane
 from condense.schema.measure import Measure
 from condense.schema.network import Data, Network
 from condense.schema.snapshots import Snapshots
@@ -21,7 +21,7 @@ MOST = 10**12
 """Neurons that could be held in any memory."""
 
 KINDS: Mapping[str, tuple[type, ...]] = {
-    "init": (Plane, Named, SpelledOut),
+    "init": tuple(INITS.values()),
     "network": (Network,),
     "data": (Data,),
     "flow": tuple(FLOWS.values()),

@@ -1,44 +1,70 @@
-"""Where on the plane a job lies: `init=plane`, a named initialisation, or one spelled out."""
+"""Where on a plane a job lies: `init=plane`, a named initialisation, or one spelled out."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, make_dataclass
+from typing import ClassVar
 
-from condense import plane, registry
-from condense.plane import Initialisation, PowerLaw
+from condense import planes, registry
+from condense.planes import Initialisation, two_layer
+from condense.planes.powers import PowerLaw
 from condense.schema.checks import finite, refuse
 from condense.schema.plain import settle
 
-__all__ = ["Named", "Plane", "SpelledOut"]
+__all__ = ["INITS", "PLACE", "Named", "OnPlane", "Plane", "SpelledOut"]
 
 
-@dataclass
-class Plane:
-    """init=plane: kappa = m^-gamma and kappa' = m^-gamma', realised with alpha = 1."""
+class OnPlane:
+    """A point of a plane, init=NAME; its config has a key for each coordinate, and `antisymmetric`."""
 
-    gamma: float = 1.0
-    gamma_prime: float = 0.0
-    antisymmetric: bool = True
+    plane: ClassVar[planes.Plane]
 
     def __post_init__(self) -> None:
         settle(self, "init.")
-        for key in ("gamma", "gamma_prime"):
+        for key in self.plane.columns:
             finite(f"init.{key}", getattr(self, key))
             setattr(self, key, float(getattr(self, key)) + 0.0)  # 1 is 1.0 and -0.0 is 0.0: the same run
 
     @property
     def name(self) -> str:
         """Its name in the records."""
-        return "plane"
+        return self.plane.name
 
     @property
     def folder(self) -> str:
         """The folder of its records: "gamma=1,gamma_prime=0"."""
-        return f"gamma={self.gamma:.12g},gamma_prime={self.gamma_prime:.12g}"
+        return ",".join(f"{key}={getattr(self, key):.12g}" for key in self.plane.columns)
 
     def resolve(self) -> Initialisation:
         """Return the place on the plane and the scales."""
-        return plane.on_plane(self.gamma, self.gamma_prime)
+        x, y = (getattr(self, key) for key in self.plane.columns)
+        return self.plane.initialisation(x, y)
+
+
+@dataclass
+class Plane(OnPlane):
+    """init=plane: kappa = m^-gamma and kappa' = m^-gamma', realised with alpha = 1."""
+
+    gamma: float = 1.0
+    gamma_prime: float = 0.0
+    antisymmetric: bool = True
+
+    plane = two_layer.PLANE
+
+
+def on(plane: planes.Plane) -> type[OnPlane]:
+    """Return the config class of the points of a plane, init=NAME."""
+    keys = [(axis.column, float, field(default=axis.default)) for axis in plane.axes]
+    keys.append(("antisymmetric", bool, field(default=True)))
+    content = {"plane": plane, "__doc__": f"init={plane.name}.", "__module__": __name__}
+    return make_dataclass(plane.name, keys, bases=(OnPlane,), namespace=content)
+
+
+POINTS: Mapping[str, type[OnPlane]] = {
+    name: Plane if plane is two_layer.PLANE else on(plane) for name, plane in planes.PLANES.items()
+}
+"""The config class of the points of every plane, by its name."""
 
 
 @dataclass
@@ -48,11 +74,13 @@ class Named:
     name: str = "ntk"
     antisymmetric: bool = True
 
+    plane: ClassVar[planes.Plane] = two_layer.PLANE
+
     def __post_init__(self) -> None:
         settle(self, "init.")
-        if self.name not in plane.NAMED:
-            guess = registry.nearest(self.name, plane.NAMED)
-            refuse("init.name", self.name, f"one of {', '.join(plane.NAMED)}{guess}")
+        if self.name not in two_layer.NAMED:
+            guess = registry.nearest(self.name, two_layer.NAMED)
+            refuse("init.name", self.name, f"one of {', '.join(two_layer.NAMED)}{guess}")
 
     @property
     def folder(self) -> str:
@@ -61,7 +89,7 @@ class Named:
 
     def resolve(self) -> Initialisation:
         """Return the place on the plane and the scales."""
-        return plane.NAMED[self.name]
+        return two_layer.NAMED[self.name]
 
 
 @dataclass
@@ -72,6 +100,8 @@ class SpelledOut:
     beta1: str = "1"
     beta2: str = "1"
     antisymmetric: bool = True
+
+    plane: ClassVar[planes.Plane] = two_layer.PLANE
 
     def __post_init__(self) -> None:
         settle(self, "init.", ["antisymmetric"])  # scales may be numbers
@@ -99,4 +129,11 @@ class SpelledOut:
 
     def resolve(self) -> Initialisation:
         """Return the place on the plane and the scales."""
-        return plane.spelled_out(*self._laws())
+        return two_layer.spelled_out(*self._laws())
+
+
+INITS: Mapping[str, type] = {**POINTS, "named": Named, "spelled_out": SpelledOut}
+"""The config class behind every choice of init."""
+
+PLACE = {"name", *(each.name for kind in INITS.values() for each in fields(kind))} - {"antisymmetric"}
+"""The keys of init that say where a run lies."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from condense import plane
+from condense.planes import two_layer as plane
 
 RUNGS = (1e3, 1e5, 1e7, 1e9, 1e12, 1e16, 1e20, 1e30)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from condense import plane
+from condense.planes import two_layer as plane
 
 Rows = list[dict[str, object]]
 

@@ -9,15 +9,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from analysis.stats.boundary import COLUMNS, Boundary, regression_zero
+from analysis.stats.boundary import Boundary, columns, regression_zero
 from analysis.stats.exponents import seed_slopes
 from analysis.stats.intervals import Interval
 from analysis.stats.line import local_zero
-from analysis.tables.collect import POINT
+from condense.planes.two_layer import PLANE
 from condense.theory import RELU
 
 GAMMAS = np.array([0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 1.0, 1.02, 1.05, 1.1, 1.2, 1.3, 1.4])
 READ_OFF = pd.read_csv(Path(__file__).parents[1] / "data" / "luo2021_fig4_unclipped.csv")
+
+PLACE = ["initialisation", *PLANE.columns]
 
 
 @pytest.mark.parametrize(
@@ -68,7 +70,7 @@ def test_of_several_rises_the_one_nearest_to_the_middle_counts():
 def test_the_table_has_a_row_for_each_gamma_prime_with_two_gammas(runs, grid):
     slopes = seed_slopes(runs(*grid, (1.0, 0.4), noise=0.01))
     table = Boundary(theory=RELU)(slopes)
-    assert table.columns.tolist() == list(COLUMNS)
+    assert table.columns.tolist() == columns(PLANE)
     assert table["gamma_prime"].tolist() == [-0.2, 0.0, 0.2]
     assert table["gamma_theory"].tolist() == [1.0, 1.0, 1.2]
     assert (table["seeds"] == 3).all()
@@ -92,7 +94,7 @@ def test_the_interval_is_that_of_the_zeros_of_each_seed():
 
 def row_of(slopes, gammas):
     """Return the row of the table at gamma' = 0 from the slopes of seeds, gammas by seeds."""
-    index = pd.MultiIndex.from_product([["plane"], gammas, [0.0]], names=POINT)
+    index = pd.MultiIndex.from_product([["plane"], gammas, [0.0]], names=PLACE)
     return Boundary()(pd.DataFrame(slopes, index=index)).iloc[0]
 
 
@@ -132,7 +134,7 @@ def ragged_planes(draw):
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     slopes = np.linspace(-0.4, 0.4, 5).repeat(rows)[:, None] + draw(st.floats(0, 0.5)) * rng.standard_normal(shape)
     slopes[rng.random(shape) < draw(st.floats(0, 0.8))] = np.nan
-    index = pd.MultiIndex.from_product([["plane"], [0.8, 0.9, 1.0, 1.1, 1.2], np.arange(float(rows))], names=POINT)
+    index = pd.MultiIndex.from_product([["plane"], [0.8, 0.9, 1.0, 1.1, 1.2], np.arange(float(rows))], names=PLACE)
     return pd.DataFrame(slopes, index=index)
 
 
@@ -171,7 +173,7 @@ def test_other_blocks_have_lines_of_their_own(runs, grid):
 def test_scattered_points_give_an_empty_table_with_all_columns(runs):
     table = Boundary()(seed_slopes(runs((0.9, 0.0), (1.2, 0.1))))
     assert table.empty
-    assert table.columns.tolist() == list(COLUMNS)
+    assert table.columns.tolist() == columns(PLANE)
 
 
 @pytest.mark.parametrize(("seeds", "few"), [(3, 3), (8, 8), (12, 3)])
@@ -182,7 +184,7 @@ def test_ninety_per_cent_intervals_of_zeros_cover_in_85_to_95_per_cent(seeds, fe
     """
     rng, gammas = np.random.default_rng(seeds), np.linspace(0.8, 1.2, 9)
     rows = np.round(np.linspace(-1.0, 1.0, 400), 6)
-    index = pd.MultiIndex.from_product([["plane"], gammas, rows], names=POINT)
+    index = pd.MultiIndex.from_product([["plane"], gammas, rows], names=PLACE)
     common = 0.03 * rng.standard_normal((1, len(rows), seeds))
     alone = 0.005 * rng.standard_normal((len(gammas), len(rows), seeds))
     slopes = (gammas - 1.01)[:, None, None] + common + alone

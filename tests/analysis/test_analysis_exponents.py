@@ -9,7 +9,8 @@ from scipy import stats
 from synthetic_sweep import failed, power_law_rows
 
 from analysis.stats.exponents import Exponents, LocalSlopes, seed_slopes
-from condense import plane, records
+from condense import records
+from condense.planes import two_layer as plane
 
 
 def only(table: pd.DataFrame) -> pd.Series:

@@ -15,7 +15,8 @@ from analysis.figures.style import SIGNED
 from analysis.figures.widths import chosen_points
 from analysis.stats.boundary import Boundary
 from analysis.stats.exponents import Exponents, seed_slopes
-from condense import plane, records
+from condense import records
+from condense.planes import two_layer as plane
 from condense.theory import behind
 
 

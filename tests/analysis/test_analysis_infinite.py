@@ -17,7 +17,8 @@ from analysis.stats.collapse import collapse, verdicts
 from analysis.stats.infinite import infinite_width
 from analysis.stats.intervals import Interval
 from analysis.stats.ladder import refused
-from condense import plane, records, schema
+from condense import records, schema
+from condense.planes import two_layer as plane
 
 
 def found(rows, level=0.9):

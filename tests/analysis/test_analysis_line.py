@@ -9,10 +9,11 @@ from synthetic_sweep import power_law_rows
 
 from analysis.pipeline import analyse
 from analysis.report.output import write
-from analysis.stats.boundary import COLUMNS, ROWS, Boundary
+from analysis.stats.boundary import ROWS, Boundary, columns
 from analysis.stats.intervals import Interval
 from analysis.stats.line import level_line, scattered
 from condense import records
+from condense.planes.two_layer import PLANE
 from condense.theory import RELU
 
 ROW = np.array([-0.3, -0.05, 0.0, 0.2])
@@ -136,7 +137,7 @@ def test_the_boundary_of_scattered_points_is_their_line():
         [("plane", *place) for place in table.index], names=["initialisation", "gamma", "gamma_prime"]
     )
     found = Boundary(theory=RELU)(table)
-    assert found.columns.tolist() == list(COLUMNS)
+    assert found.columns.tolist() == columns(PLANE)
     assert len(found) == ROWS
     assert found["gamma_prime"].iloc[[0, -1]].tolist() == [-0.4, 0.4]
     assert found["gamma_regression"].isna().all()

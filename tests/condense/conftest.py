@@ -1,7 +1,7 @@
 import pytest
 
 from condense import schema
-from condense.plane import PlanePoint, Scales
+from condense.planes.two_layer import PlanePoint, Scales
 from condense.run import Run
 
 

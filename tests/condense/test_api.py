@@ -15,7 +15,7 @@ from condense.data import Dataset, parabola
 from condense.flows.exponential import ExponentialFlow
 from condense.measure.clusters import cover
 from condense.networks.two_layer import TwoLayer
-from condense.plane import NAMED, PlanePoint, Scales
+from condense.planes.two_layer import NAMED, PlanePoint, Scales
 from condense.run import Run
 
 
@@ -135,7 +135,7 @@ def test_an_activation_of_your_own_is_the_built_in_one(change_only):
 
 
 def test_import_condense_leaves_torch_alone():
-    code = "import condense, condense.plane, condense.records, condense.schema, sys; sys.exit('torch' in sys.modules)"
+    code = "import condense, condense.planes, condense.records, condense.schema, sys; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 

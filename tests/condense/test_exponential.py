@@ -12,7 +12,7 @@ from condense.flows.exponential import ExponentialFlow, phi, psi
 from condense.networks.functional import Functional
 from condense.networks.fused import FusedStage
 from condense.networks.two_layer import TwoLayer
-from condense.plane import PlanePoint, Scales
+from condense.planes.two_layer import PlanePoint, Scales
 
 
 def train(network, data, displacement=None, **options):
@@ -197,7 +197,7 @@ DEEP = [
 
 @pytest.mark.parametrize(("point", "widths"), DEEP)
 def test_exponents_deep_in_each_region_are_the_closed_forms(point, widths, change_only):
-    from condense.plane import exponents
+    from condense.planes.two_layer import exponents
 
     runs = simulate(*point, widths=widths, seeds=range(2), measure=change_only)
     assert runs.converged.all()

@@ -14,7 +14,7 @@ from condense.flows.adam import AdamFlow
 from condense.flows.descent import DescentFlow
 from condense.flows.exponential import ExponentialFlow
 from condense.networks.two_layer import TwoLayer
-from condense.plane import PlanePoint, Scales
+from condense.planes.two_layer import PlanePoint, Scales
 from condense.run import Run
 
 

@@ -11,7 +11,7 @@ from condense.networks.batched import select, where
 from condense.networks.functional import Functional
 from condense.networks.span import span_basis
 from condense.networks.two_layer import TwoLayer
-from condense.plane import PlanePoint, Scales
+from condense.planes.two_layer import PlanePoint, Scales
 from condense.run import Run
 
 ACTIVATIONS = list(registry.REGISTRY["activation"])

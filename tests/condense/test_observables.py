@@ -9,7 +9,7 @@ from condense.flows.exponential import ExponentialFlow
 from condense.measure import observables
 from condense.measure.clusters import cover
 from condense.networks.two_layer import TwoLayer
-from condense.plane import Scales
+from condense.planes.two_layer import Scales
 from condense.run import Run
 
 MEASURE = schema.Measure(threshold=0.9, fraction=0.95)

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from condense import plane
-from condense.plane import NAMED, PlanePoint, PowerLaw, Scales
+from condense.planes import two_layer as plane
+from condense.planes.two_layer import NAMED, PlanePoint, PowerLaw, Scales
 
 gammas = st.floats(0, 3)
 gamma_primes = st.floats(-2, 2)

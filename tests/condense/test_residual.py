@@ -8,7 +8,7 @@ from condense import schema, simulate
 from condense.data import Dataset
 from condense.networks.functional import Functional
 from condense.networks.residual import Residual
-from condense.plane import Scales
+from condense.planes.two_layer import Scales
 from condense.run import Run
 
 WIDTH = 6

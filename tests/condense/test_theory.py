@@ -9,7 +9,8 @@ import pytest
 from rich.console import Console
 
 import condense
-from condense import plane, schema
+from condense import schema
+from condense.planes import two_layer as plane
 from condense.table import show
 from condense.theory import LEAKY_RELU, NONE, RELU, TANH, early, holding, named
 

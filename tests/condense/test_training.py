@@ -10,7 +10,7 @@ import torch
 
 from condense import schema
 from condense.flows.exponential import ExponentialFlow
-from condense.plane import Scales
+from condense.planes.two_layer import Scales
 from condense.run import Run
 from condense.runs import training as module
 from condense.runs.batches import Batch, Member

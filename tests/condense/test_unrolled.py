@@ -14,7 +14,7 @@ from condense.networks import unrolled
 from condense.networks.batched import where
 from condense.networks.fused import FusedStage
 from condense.networks.two_layer import TwoLayer
-from condense.plane import PlanePoint, Scales
+from condense.planes.two_layer import PlanePoint, Scales
 from condense.run import Run
 from condense.runs.problem import Problem
 from condense.runs.training import stack

@@ -8,7 +8,7 @@ import torch
 import condense
 from condense import records, schema
 from condense.job import Job
-from condense.plane import exponent
+from condense.planes.two_layer import exponent
 from condense.runs.batches import Member, batches
 from condense.runs.problem import Problem
 from condense.runs.training import stack

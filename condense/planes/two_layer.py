@@ -15,18 +15,19 @@ No torch here: the analysis reads this module too.
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import NamedTuple
+
+from condense.planes.plane import Axis, Initialisation, Plane
+from condense.planes.powers import PowerLaw
+from condense.planes.scales import PlanePoint, Scales
 
 __all__ = [
     "NAMED",
-    "Initialisation",
+    "PLANE",
     "PlanePoint",
-    "PowerLaw",
     "Scales",
     "boundary",
+    "decisive",
     "exponent",
     "exponent_after_plateau",
     "exponents",
@@ -34,59 +35,9 @@ __all__ = [
     "named_points",
     "on_plane",
     "regime",
+    "small",
     "spelled_out",
 ]
-
-
-class PlanePoint(NamedTuple):
-    """A point (gamma, gamma') of the plane; both exponents carry the minus sign, so gamma' > 0 is beta1 << beta2."""
-
-    gamma: float
-    gamma_prime: float
-
-
-@dataclass(frozen=True)
-class Scales:
-    """The scales of one initialisation at one width: output 1/alpha, std of a beta1, std of w beta2."""
-
-    alpha: float
-    beta1: float
-    beta2: float
-
-    @property
-    def kappa(self) -> float:
-        """kappa = beta1 beta2 / alpha."""
-        return self.beta1 * self.beta2 / self.alpha
-
-    @property
-    def kappa_prime(self) -> float:
-        """kappa' = beta1 / beta2."""
-        return self.beta1 / self.beta2
-
-    @classmethod
-    def at(cls, point: PlanePoint, width: float) -> Scales:
-        """Return the realisation with alpha = 1: beta1 = m^-(gamma + gamma')/2, beta2 = m^-(gamma - gamma')/2.
-
-        >>> round(Scales.at(PlanePoint(1.0, 0.5), 100.0).kappa_prime, 12)  # m^-gamma'
-        0.1
-        """
-        gamma, gamma_prime = point
-        return cls(1.0, width ** (-(gamma + gamma_prime) / 2), width ** (-(gamma - gamma_prime) / 2))
-
-    def point(self, width: float) -> PlanePoint:
-        """Return gamma = -log kappa / log m and gamma' = -log kappa' / log m at this width, m > 1."""
-        if not width > 1:
-            raise ValueError(f"width = {width}: the exponents of a scale need a width above 1")
-        log_width = math.log(width)
-        return PlanePoint(-math.log(self.kappa) / log_width, -math.log(self.kappa_prime) / log_width)
-
-
-@dataclass(frozen=True)
-class Initialisation:
-    """Where an initialisation lies asymptotically, and its exact scales for a width and an input dimension."""
-
-    point: PlanePoint
-    scales: Callable[[float, int], Scales]
 
 
 def on_plane(gamma: float, gamma_prime: float) -> Initialisation:
@@ -111,51 +62,17 @@ NAMED: Mapping[str, Initialisation] = {
 _LABELS = {"ntk": "NTK", "mean_field": "mean field", "xavier": "Xavier", "he": "He", "lecun": "LeCun"}
 
 
-def named_points() -> dict[PlanePoint, str]:
+def named_points() -> dict[tuple[float, float], str]:
     """Return the places of the named initialisations with the names that share each.
 
     >>> named_points()[PlanePoint(1.0, 0.0)]
     'mean field, Xavier'
     """
-    labels: dict[PlanePoint, str] = {}
+    labels: dict[tuple[float, float], str] = {}
     for name, initialisation in NAMED.items():
         known = labels.get(initialisation.point)
         labels[initialisation.point] = f"{known}, {_LABELS[name]}" if known else _LABELS[name]
     return labels
-
-
-_NUMBER = r"[0-9]*\.?[0-9]+(?:[eE][+-]?[0-9]+)?"
-_POWER_LAW = re.compile(
-    rf"\s*(?:(?P<factor>{_NUMBER})\s*\*?\s*)?(?P<m>m(?:\s*(?:\^|\*\*)\s*(?P<power>[+-]?{_NUMBER}))?)?\s*"
-)
-
-
-@dataclass(frozen=True)
-class PowerLaw:
-    """A scale that depends on the width as factor * m^power."""
-
-    factor: float
-    power: float
-
-    @classmethod
-    def parse(cls, text: str) -> PowerLaw:
-        """Read "3", "m", "m**-0.5" or "2*m**-0.5"; ^ and a space do as well, though not on Hydra's command line.
-
-        >>> PowerLaw.parse("2*m**-0.5")
-        PowerLaw(factor=2.0, power=-0.5)
-
-        Raises:
-            ValueError: the text is no such product or its factor is not positive.
-        """
-        match = _POWER_LAW.fullmatch(text)
-        if match is None or not text.strip() or (factor := float(match["factor"] or 1.0)) <= 0:
-            raise ValueError(f"{text!r} is not a positive number times a power of m, such as '3' or '2*m**-0.5'")
-        power = float(match["power"] or 1.0) if match["m"] else 0.0
-        return cls(factor, power)
-
-    def __call__(self, width: float) -> float:
-        """Return factor * width^power."""
-        return float(self.factor * width**self.power)
 
 
 def spelled_out(alpha: PowerLaw, beta1: PowerLaw, beta2: PowerLaw) -> Initialisation:
@@ -215,6 +132,17 @@ def in_wedge(gamma: float, gamma_prime: float) -> bool:
     return 1 < gamma < 1 - gamma_prime
 
 
+def decisive(gamma: float, gamma_prime: float) -> tuple[float, ...]:
+    """Return the exponents of kappa m, kappa', their product and their quotient: the flow knows these two alone."""
+    gain = gamma - 1
+    return gain, gamma_prime, gain - gamma_prime, gain + gamma_prime
+
+
+def small(gamma: float, gamma_prime: float) -> bool:
+    """Return whether the input weights are small at first: beta2 = m^-(gamma - gamma')/2 -> 0."""
+    return gamma > gamma_prime
+
+
 def exponent_after_plateau(gamma: float, gamma_prime: float) -> float:
     """Return S_w at the end of training in the wedge 1 < gamma < 1 - gamma', after a plateau of the loss.
 
@@ -235,10 +163,7 @@ def regime(gamma: float, gamma_prime: float, block: str = "w") -> str:
     >>> regime(0.5, 0.0), regime(1.0, 0.0), regime(1.75, 0.0)
     ('linear', 'critical', 'condensed')
     """
-    distance = gamma - boundary(gamma_prime, block)
-    if abs(distance) < 1e-12:
-        return "critical"
-    return "linear" if distance < 0 else "condensed"
+    return PLANE.regime(gamma, gamma_prime, block)
 
 
 def boundary(gamma_prime: float, block: str = "w") -> float:
@@ -248,3 +173,39 @@ def boundary(gamma_prime: float, block: str = "w") -> float:
     """
     outward = {"w": gamma_prime, "a": -gamma_prime, "theta": 0.0}
     return 1.0 + max(outward[block], 0.0)
+
+
+PLANE = Plane(
+    name="plane",
+    axes=(
+        Axis(
+            "gamma",
+            "gamma",
+            r"\gamma",
+            r"\kappa = \beta_1\beta_2/\alpha = m^{-\gamma}",
+            "smaller output at initialisation",
+            default=1.0,
+        ),
+        Axis(
+            "gamma_prime",
+            "gamma'",
+            r"\gamma'",
+            r"\kappa' = \beta_1/\beta_2 = m^{-\gamma'}",
+            "smaller output weights, larger input weights",
+        ),
+    ),
+    initialisation=on_plane,
+    named=named_points(),
+    blocks=("w", "a", "theta"),
+    exponents=exponents,
+    boundary=boundary,
+    line={
+        "w": r"\gamma = 1 + \max(\gamma', 0)",
+        "a": r"\gamma = 1 + \max(-\gamma', 0)",
+        "theta": r"\gamma = 1",
+    },
+    plateau=in_wedge,
+    decisive=decisive,
+    small=small,
+)
+"""The plane of two-layer networks: init=plane."""
