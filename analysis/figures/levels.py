@@ -45,10 +45,10 @@ def exponent_by_loss(
         NothingToDrawError: no point has an exponent of this block at a loss.
     """
     known = _over_all(table, block)
-    x, y = places.axes(exponents)
-    points = known[places.point(exponents)].drop_duplicates().sort_values([x, y])
-    if points.empty:
+    if known.empty:
         raise NothingToDrawError(f"no exponent S_{block} by loss: choose snapshots.losses and two widths or more")
+    x, y = places.axes(known)
+    points = known[places.point(known)].drop_duplicates().sort_values([x, y])
     chosen = np.unique(np.linspace(0, len(points) - 1, min(most, len(points))).round().astype(int))
     ax, theory = axes(ax), early(theory_of(exponents))
     losses = np.sort(known["loss"].unique())[::-1]

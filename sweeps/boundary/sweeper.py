@@ -186,6 +186,8 @@ class BoundarySweeper(GridSweeper):
         except ValueError as error:
             raise ConfigCompositionException(str(error)) from error
         places = [key.rpartition(".")[2] for key in self._coordinates]
+        if table.empty:
+            return {}
         rows = table[[*places, "value", "low", "high", "repeats"]].itertuples(index=False, name=None)
         return {(x, y): Observed(value, (high - low) / 2, int(n)) for x, y, value, low, high, n in rows}
 
