@@ -20,6 +20,7 @@ from rich.console import Console
 
 from condense import schema, suggest
 from condense.job import Job, RunFailedError
+from condense.schema.config import KINDS
 from condense.single import launcher_left_alone, refuse_settings_of_sweeps
 from front_door.ending import FULL, INTERRUPTED
 from front_door.names import version
@@ -39,12 +40,9 @@ def register_schema() -> None:
     """Put the schema behind every config group into Hydra's store, below schema/."""
     store = ConfigStore.instance()
     store.store(group="schema", name="config", node=_Root)
-    for name in ("network", "data", "measure", "snapshots", "virtual"):
-        store.store(group="schema", name=name, node=getattr(schema, name.capitalize()))
-    for name, init in schema.INITS.items():
-        store.store(group="schema/init", name=name, node=init)
-    for name, flow in schema.FLOWS.items():
-        store.store(group="schema/flow", name=name, node=flow)
+    for group, kinds in KINDS.items():
+        for name, kind in kinds.items():
+            store.store(group="schema" if name == group else f"schema/{group}", name=name, node=kind)
 
 
 def config_folder() -> Path:

@@ -1,5 +1,6 @@
 """To add something takes three files at most, two of them in tests/additions: it works as what was there does."""
 
+import importlib
 import os
 import shutil
 import subprocess
@@ -9,7 +10,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from fits import misfits_written
 
+from analysis.cli import main
+from analysis.report.catalogue import FIGURES
 from condense.planes import PLANES, two_layer, with_columns
 
 B_W, B_A = (0.3, 0.4, 0.5, 0.6, 0.7), (0.4, 0.6)
@@ -112,3 +116,63 @@ def test_points_of_two_planes_are_not_mixed_in_a_folder(run, layers):
 def test_a_table_has_the_plane_whose_coordinates_it_has():
     assert with_columns(["seed", "gamma", "gamma_prime"]) is PLANES["plane"]
     assert with_columns(["seed"]) is PLANES["plane"]
+
+
+def collected(folder):
+    return pd.concat(map(pd.read_parquet, folder.glob("*/runs.parquet")), ignore_index=True)
+
+
+def test_a_flow_a_data_set_an_observable_and_a_launcher_work_together(run):
+    run(
+        *("condense", "-m", "flow=momentum", "flow.rate=0.05,0.1", "data=waves", "data.samples=6", "flow.stop=1e-3"),
+        *("measure.observables=[relative_change,largest_residual]", "init=mean_field", "hydra/launcher=nice"),
+        *("hydra.sweep.dir=together", *SMALL),
+    )
+    runs = collected(run.folder / "together")
+    assert len(runs) == 8
+    assert set(runs["flow"]) == {"momentum"}
+    assert set(runs["data"]) == {"waves"}
+    assert runs["converged"].all()
+    assert runs["largest_residual"].between(np.sqrt(runs["mse_final"]), np.sqrt(6 * runs["mse_final"])).all()
+    assert '"site": "nice"' in (run.folder / "together" / ".sweep" / "001" / "submission.json").read_text()
+    run("analysis", "together", "--x", "flow.rate", "--y", "width", "--value", "largest_residual")
+    assert (run.folder / "together" / "analysis" / "largest_residual_over_flow.rate,width.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("setting", "told"),
+    [
+        ("flow.momentum=1.0", r"flow.momentum = 1.0 is not allowed: a number from 0 to below 1"),
+        ("data=wave", r"data=wave"),
+        ("measure.observables=[largest_residuals]", "did you mean 'largest_residual'"),
+        ("hydra.launcher.niceness=20", "hydra.launcher.niceness = 20 is not allowed: an integer from 0 to 19"),
+    ],
+)
+def test_bad_values_of_what_is_added_are_refused_as_others_are(run, setting, told):
+    chosen = ("hydra/launcher=nice", "flow=momentum", "data=waves", "hydra.sweep.dir=none", *SMALL)
+    with pytest.raises(AssertionError, match=told):
+        run("condense", "-m", *chosen, setting)
+    assert not (run.folder / "none").exists()
+
+
+def test_momentum_of_nothing_is_descent(run):
+    descent = ("flow=descent", "flow.rule=fixed", "hydra.sweep.dir=descent")
+    momentum = ("flow=momentum", "flow.momentum=0.0", "hydra.sweep.dir=plain")
+    for flow in (descent, momentum):
+        run("condense", "-m", *flow, "flow.rate=0.1", "flow.stop=1e-3", "init=mean_field", *SMALL)
+    one, other = (collected(run.folder / name).sort_values(["width", "seed"]) for name in ("descent", "plain"))
+    np.testing.assert_array_equal(one["steps"], other["steps"])
+    np.testing.assert_allclose(one["rd_w"], other["rd_w"], rtol=1e-10)
+
+
+def test_a_figure_is_drawn_in_any_style_and_removed_when_it_cannot_be(layers, monkeypatch):
+    monkeypatch.syspath_prepend(ADDED)
+    importlib.import_module("layers")
+    monkeypatch.setitem(PLANES, "layers", PLANES.pop("layers"))
+    monkeypatch.setitem(FIGURES, "steps_map", importlib.import_module("steps_map").STEPS)
+    assert misfits_written(layers.parent / "misfits", layers, "--style", "paper", "--width", 3.3) == []
+    drawn = layers / "analysis" / "steps_map.pdf"
+    assert drawn.stat().st_size > 5_000
+    monkeypatch.setitem(FIGURES, "steps_map", FIGURES["steps_map"]._replace(draw=FIGURES["infinite"].draw))
+    assert main([str(layers)]) == 0
+    assert not drawn.exists()

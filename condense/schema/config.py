@@ -20,16 +20,16 @@ __all__ = ["Config"]
 MOST = 10**12
 """Neurons that could be held in any memory."""
 
-KINDS: Mapping[str, tuple[type, ...]] = {
-    "init": tuple(INITS.values()),
-    "network": (Network,),
-    "data": (Data,),
-    "flow": tuple(FLOWS.values()),
-    "measure": (Measure,),
-    "snapshots": (Snapshots,),
-    "virtual": (Virtual,),
+KINDS: Mapping[str, Mapping[str, type]] = {
+    "init": INITS,
+    "network": {"network": Network},
+    "data": {"data": Data},
+    "flow": FLOWS,
+    "measure": {"measure": Measure},
+    "snapshots": {"snapshots": Snapshots},
+    "virtual": {"virtual": Virtual},
 }
-"""The dataclasses behind every group."""
+"""The dataclasses behind every group, by their names below schema/."""
 
 
 @dataclass
@@ -53,8 +53,9 @@ class Config:
 
     def __post_init__(self) -> None:
         for key, kinds in KINDS.items():
-            if not isinstance(getattr(self, key), kinds):
-                refuse(key, getattr(self, key), f"a condense.schema.{' or '.join(kind.__name__ for kind in kinds)}")
+            if not isinstance(getattr(self, key), tuple(kinds.values())):
+                names = " or ".join(kind.__name__ for kind in kinds.values())
+                refuse(key, getattr(self, key), f"a condense.schema.{names}")
         plain.settle(self)
         for key in ("widths", "seeds"):
             setattr(self, key, [whole(key, value) for value in getattr(self, key)])
@@ -122,4 +123,4 @@ def _check_dropout(keep: float, flow: Any) -> None:
 def _group(key: str, values: Any) -> Any:
     if not isinstance(values, Mapping):
         refuse(key, values, "a group of keys")
-    return plain.build(plain.nearest_kind(KINDS[key], values), values, f"{key}.")
+    return plain.build(plain.nearest_kind([*KINDS[key].values()], values), values, f"{key}.")
