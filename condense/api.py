@@ -6,6 +6,7 @@ import dataclasses
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
 from itertools import product
 from pathlib import Path
 from types import NoneType
@@ -20,21 +21,20 @@ from condense.code import own
 from condense.data import Dataset
 from condense.networks.functional import UserNetwork
 from condense.planes.two_layer import NAMED
-from condense.runs import identity
 from condense.runs.batches import Member, batches
 from condense.runs.pack import Pack
 from condense.runs.problem import Problem
 from condense.runs.training import Row, Trainer, rehearse
 from condense.schema.checks import known_among, refuse
-from durable import files
 from durable.folders import refuse_unusable
+from durable.manifest import FILE, Manifest
 
 __all__ = ["simulate"]
 
-DEFAULT = "the default"
+ELSEWHERE = "give another folder"
 
 NOTE = "simulate.json"
-"""What `simulate` notes in a folder of its own: all that its runs share."""
+"""What `simulate` noted in a folder instead of a manifest, in versions before."""
 
 Arrays = tuple[ArrayLike, ArrayLike] | list[ArrayLike] | Mapping[str, ArrayLike]
 
@@ -131,11 +131,11 @@ def simulate(
 
 def _kept(problems: list[Problem], folder: Path) -> pd.DataFrame:
     """Compute the runs that a folder lacks, and return the records of all."""
-    common = _common(problems)
+    manifest = _manifest(problems)
     folders = _folders(problems, folder)
     for needed in (folder, max(folders, key=lambda job: len(job.name))):
         refuse_unusable("folder", needed)
-    _claim(folder, common)
+    _claim(folder, manifest)
     for failure in Pack(problems, folders).compute().values():
         raise failure.error
     tables = [records.read(job / records.FILE) for job in folders]
@@ -154,56 +154,37 @@ def _folders(problems: list[Problem], folder: Path) -> list[Path]:
     return list(places)
 
 
-def _common(problems: list[Problem]) -> dict[str, Any]:
-    """Return how all runs of a folder are made and watched."""
-    plain, *others = (_shared(problem) for problem in problems)
+def _manifest(problems: list[Problem]) -> Manifest:
+    """Return what all runs of a folder share.
+
+    Raises:
+        OtherSweepError: they differ in more than their places.
+    """
+    plain, *others = (Manifest.of(problem.settings, (), problem.sources) for problem in problems)
     for other in others:
-        if other != plain:
-            raise ValueError(
-                f"folder: the runs asked for differ in {_differing(plain, other)}; give each its own folder"
-            )
+        other.agree(plain, "folder: the places asked for differ in more than where they lie", ELSEWHERE)
     return plain
 
 
-def _claim(folder: Path, plain: dict[str, Any]) -> None:
-    """Note in a folder how its runs are made and watched, or refuse one whose runs differ in that."""
-    note = folder / NOTE
-    if note.exists():
-        held = json.loads(note.read_text())
-        if held != plain:
-            raise ValueError(
-                f"folder: {folder} holds runs that differ in {_differing(held, plain)}; give another folder"
-                f"{_accepting(held, plain)}"
-            )
-    elif any(folder.glob(f"*/{records.FILE}")):
-        raise ValueError(f"folder: {folder} holds runs that are not of simulate(folder=...); give another folder")
-    files.write(note, json.dumps(plain, indent=1))
+def _claim(folder: Path, manifest: Manifest) -> None:
+    """Note in a folder what its runs share, or refuse one whose runs differ in that."""
+    before = folder / NOTE
+    if before.exists():
+        _as_manifest(json.loads(before.read_text()), manifest).claim(folder, own.accepting)
+        before.unlink()
+    if not (folder / FILE).exists() and any(folder.glob(f"*/{records.FILE}")):
+        raise ValueError(f"folder: {folder} holds runs, but no {FILE} says how they were made; {ELSEWHERE}")
+    manifest.claim(folder, partial(own.accepting, spelled=repr), ELSEWHERE)
 
 
-def _shared(problem: Problem) -> dict[str, Any]:
-    """Return how the runs of a folder are made and watched, as it reads back from JSON."""
-    watched = {name: identity.delta(getattr(problem.config, name)) for name in ("measure", "snapshots")}
-    asked = {"setting": identity.without_place(problem.facts), **watched}
-    return dict(json.loads(json.dumps(dict(identity.flat(asked)))))
-
-
-def _differing(there: dict[str, Any], here: dict[str, Any]) -> str:
-    """Return how two settings differ."""
-    keys = sorted(key for key in there.keys() | here.keys() if there.get(key) != here.get(key))
-    return "; ".join(f"{key}: {there.get(key, DEFAULT)} there, {here.get(key, DEFAULT)} here" for key in keys)
-
-
-def _accepting(there: dict[str, Any], here: dict[str, Any]) -> str:
-    """Return how to go on where settings differ in the user's code alone."""
-    code = f"setting.{own.FACT}."
-    differing = [key for key in there.keys() | here.keys() if there.get(key) != here.get(key)]
-    if not all(key.startswith(code) for key in differing):
-        return ""
-    accepted = {key.removeprefix(code): there.get(key, own.UNKNOWN) for key in here if key.startswith(code)}
-    return (
-        f", or if you know that both give the same add {own.accepting(accepted, repr)}: runs that are there stay, and "
-        "what is missing is computed by the code as it is now"
-    )
+def _as_manifest(note: Mapping[str, Any], manifest: Manifest) -> Manifest:
+    """Return the manifest of what `simulate` noted before, which had no name of the data in it."""
+    plain = {key.removeprefix("setting."): value for key, value in note.items()}
+    code = f"{own.FACT}."
+    sources = {key.removeprefix(code): value for key, value in plain.items() if key.startswith(code)}
+    settings = {key: value for key, value in plain.items() if not key.startswith(code)}
+    named = {key: value for key, value in manifest.settings.items() if key == "data.name"}
+    return Manifest.of({**named, **settings}, (), sources)
 
 
 def _rows(problems: list[Problem]) -> Iterator[Row]:

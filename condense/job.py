@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 from condense import records, registry, schema
 from condense.code import own
 from condense.records import FILE
-from condense.runs import estimate, identity, objective
+from condense.runs import estimate, objective
 from condense.runs.problem import Problem
 from durable.execution import Execution
 from front_door.startup import importing
@@ -55,12 +55,7 @@ class Job:
     @property
     def settings(self) -> dict[str, Any]:
         """What all jobs of a sweep share, by dotted key: what differs from the defaults, the place left out."""
-        watched = {name: identity.delta(getattr(self.config, name)) for name in ("measure", "snapshots")}
-        facts = {**identity.without_place(self.problem.facts), **watched}
-        facts.pop(own.FACT, None)  # in sources
-        if self.config.data.path is None:
-            facts["data"] = {"name": self.problem.data.name, **facts["data"]}
-        return dict(identity.flat(facts))
+        return self.problem.settings
 
     @property
     def sources(self) -> Mapping[str, str]:

@@ -21,10 +21,10 @@ from omegaconf import DictConfig, open_dict
 from rich.console import Console
 
 from durable.folders import refuse_unusable
+from durable.manifest import Manifest
 from front_door.text import quoted
 from sweeps.backends import QUEUED, RUNNING
 from sweeps.backends.packing import describe
-from sweeps.folder.manifest import Manifest
 from sweeps.job import ERROR_FILE, FAILED, Job
 from sweeps.launcher import PackLauncher
 from sweeps.planning.plan import Composer, Planned, swept_keys

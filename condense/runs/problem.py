@@ -116,6 +116,16 @@ class Problem:
         """The hash of the science without the place on the plane."""
         return identity.setting(self.facts)
 
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What all jobs of a sweep share, by dotted key: what differs from the defaults, the place left out."""
+        watched = {name: identity.delta(getattr(self.config, name)) for name in ("measure", "snapshots")}
+        facts = {**identity.without_place(self.facts), **watched}
+        facts.pop(own.FACT, None)  # in sources
+        if self.config.data.path is None:
+            facts["data"] = {"name": self.data.name, **facts["data"]}
+        return dict(identity.flat(facts))
+
     @functools.cached_property
     def group(self) -> tuple[object, ...]:
         """What problems have in common whose runs can go through one batch: all but the place, widths and seeds."""

@@ -18,7 +18,7 @@ from condense.code import own
 from condense.code.content import Content, UnidentifiedError
 from condense.code.sources import ChangedSinceImportError
 from condense.job import Job
-from sweeps.folder.manifest import Manifest, OtherSweepError
+from durable.manifest import Manifest, OtherSweepError
 
 NET = """
 import torch
@@ -122,8 +122,9 @@ def test_a_folder_keeps_to_one_version_of_the_code_unless_told(package, tmp_path
     edited(package, "ownpkg/parts/heads.py", HEADS.replace("tanh", "relu"))
     now = code(job(_target_="ownpkg.nets.Net"))
     told = (
-        rf"out holds runs that differ in setting.code.ownpkg.nets.Net: {there} there, {now} here; give another folder, "
-        rf"or if you know that both give the same add accept_code=\['ownpkg.nets.Net@{there}'\]: runs that are there"
+        rf"out holds results of other code of yours:\n  ownpkg.nets.Net: there {there}, now {now}\n"
+        rf"Nothing was started. For the code as it is now give another folder. Or, if you know that both give the "
+        rf"same, add accept_code=\['ownpkg.nets.Net@{there}'\]: what is there stays"
     )
     for width in (10, 20):
         with pytest.raises(ValueError, match=told):

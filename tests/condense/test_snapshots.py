@@ -196,22 +196,49 @@ def test_a_folder_that_cannot_serve_is_refused(tmp_path):
         condense.simulate(1.0, snapshots=LOOKS, **options)
     condense.simulate(1.0, folder=tmp_path, **options)
     differing = {
-        "snapshots.steps: the default there, [2] here": {"snapshots": schema.Snapshots(steps=[2])},
-        "measure.observables: the default there, ['alignment'] here": {"measure": schema.Measure(["alignment"])},
-        "setting.network.activation: the default there, tanh here": {"activation": "tanh"},
+        "snapshots.steps: there the default, now [2]": {"snapshots": schema.Snapshots(steps=[2])},
+        "measure.observables: there the default, now ['alignment']": {"measure": schema.Measure(["alignment"])},
+        "network.activation: there the default, now 'tanh'": {"activation": "tanh"},
     }
     for said, change in differing.items():
-        with pytest.raises(ValueError, match=r"holds runs that differ in .*; give another folder") as refused:
+        with pytest.raises(
+            ValueError, match=r"(?s)holds a sweep with other settings.*else give another folder"
+        ) as refused:
             condense.simulate(1.0, folder=tmp_path, **options, **change)
         assert said in str(refused.value)
     starts = [schema.Named("he"), schema.Named("he", antisymmetric=False)]
-    with pytest.raises(ValueError, match="differ in setting.init.antisymmetric: True there, False here; give each its"):
+    with pytest.raises(ValueError, match="(?s)differ in more than where .*init.antisymmetric: there True, now False"):
         condense.simulate(init=starts, folder=tmp_path / "other", **options)
     with pytest.raises(ValueError, match="would share gamma=1,gamma_prime=0; give each its own folder"):
         condense.simulate([1.0, 1 + 1e-13], folder=tmp_path / "other", **options)
-    (tmp_path / "simulate.json").unlink()
-    with pytest.raises(ValueError, match=r"holds runs that are not of simulate\(folder=\.\.\.\)"):
+    (tmp_path / "sweep.json").unlink()
+    with pytest.raises(ValueError, match=r"holds runs, but no sweep.json says how they were made; give another folder"):
         condense.simulate(1.0, folder=tmp_path, **options)
+
+
+NOTED = """{
+ "setting.init.antisymmetric": true,
+ "setting.network.name": "two_layer",
+ "setting.data.content": "f6e7e3d29b5ba291",
+ "setting.flow.name": "exponential",
+ "setting.dtype": "float64",
+ "setting.schema": 2
+}"""
+"""What version 0.1.0 noted in a folder."""
+
+
+def test_a_folder_of_a_version_before_goes_on_and_keeps_to_its_settings(tmp_path):
+    options = {"widths": [10], "seeds": [0], "folder": tmp_path}
+    first = condense.simulate(1.0, **options)
+    written = (tmp_path / "sweep.json").read_text()
+    (tmp_path / "sweep.json").unlink()
+    (tmp_path / "simulate.json").write_text(NOTED)
+    with pytest.raises(ValueError, match="network.activation: there the default, now 'tanh'"):
+        condense.simulate(1.0, activation="tanh", **options)
+    again = condense.simulate([1.0, 1.2], **options)
+    assert again.wall_seconds[0] == first.wall_seconds[0]
+    assert (tmp_path / "sweep.json").read_text() == written
+    assert not (tmp_path / "simulate.json").exists()
 
 
 def test_a_kept_folder_is_not_computed_again(tmp_path):

@@ -1,4 +1,4 @@
-"""What a sweep folder holds: the settings all its jobs share, so that two sweeps never mix in one folder."""
+"""What a folder of results holds: the settings that all its jobs share, so that two sweeps never mix in one."""
 
 from __future__ import annotations
 
@@ -35,11 +35,13 @@ class Manifest:
     sources: Mapping[str, str] | None = None
 
     @classmethod
-    def of(cls, settings: Mapping[str, Any], swept: Collection[str]) -> Manifest:
+    def of(
+        cls, settings: Mapping[str, Any], swept: Collection[str], sources: Mapping[str, str] | None = None
+    ) -> Manifest:
         """Return the manifest of settings as they read back from JSON, the swept keys left out."""
         plain = json.loads(json.dumps(dict(settings)))
         shared = {key: plain[key] for key in sorted(plain) if not _below(key, swept)}
-        return cls(shared, tuple(sorted(swept)))
+        return cls(shared, tuple(sorted(swept)), sources)
 
     @classmethod
     def held(cls, folder: Path) -> Manifest | None:
@@ -57,8 +59,15 @@ class Manifest:
         content = json.dumps({"settings": dict(self.settings), "swept": self.swept}, sort_keys=True)
         return hashlib.sha256(content.encode()).hexdigest()[:8]
 
-    def check(self, folder: Path, accepting: Callable[[Mapping[str, str]], str]) -> Manifest | None:
+    def check(
+        self, folder: Path, accepting: Callable[[Mapping[str, str]], str], elsewhere: str = ""
+    ) -> Manifest | None:
         """Return the manifest of a folder if this one agrees with it, None if there is none.
+
+        Args:
+            folder: where results are.
+            accepting: returns the setting by which results of other code count as those of the code as it is now.
+            elsewhere: how another folder is named.
 
         Raises:
             OtherSweepError: the folder holds a sweep with other settings or code; the message shows the differences.
@@ -66,7 +75,7 @@ class Manifest:
         held = Manifest.held(folder)
         if held is None:
             return None
-        elsewhere = f"name another folder: hydra.sweep.dir={folder}_2"
+        elsewhere = elsewhere or f"name another folder: hydra.sweep.dir={folder}_2"
         self.agree(
             held,
             f"{folder} holds a sweep with other settings",
@@ -88,13 +97,13 @@ class Manifest:
         here = dict.fromkeys(names, UNKNOWN) if self.sources is None else self.sources
         return {name: here[name] for name in names if name in here}
 
-    def claim(self, folder: Path, accepting: Callable[[Mapping[str, str]], str]) -> None:
+    def claim(self, folder: Path, accepting: Callable[[Mapping[str, str]], str], elsewhere: str = "") -> None:
         """Write the manifest into a folder, or agree with the one that is there.
 
         Raises:
             OtherSweepError: as `check`.
         """
-        held = self.check(folder, accepting)
+        held = self.check(folder, accepting, elsewhere)
         there = {} if held is None else held.sources or {}
         both = replace(self, sources={**there, **(self.sources or {})})
         if both != held:

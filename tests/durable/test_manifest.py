@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from sweeps.folder.manifest import Manifest, OtherSweepError
+from durable.manifest import Manifest, OtherSweepError
 
 SETTINGS = {"flow.rtol": 0.01, "network.activation": "relu"}
 
