@@ -26,7 +26,7 @@ from analysis.report.catalogue import COMPARISONS, FIGURES
 from analysis.report.options import Options, OptionsError, read
 from condense import records
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 def written(folder: Path, suffix: str) -> set[str]:

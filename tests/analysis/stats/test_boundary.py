@@ -17,7 +17,7 @@ from condense.planes.two_layer import PLANE
 from condense.theory import RELU
 
 GAMMAS = np.array([0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 1.0, 1.02, 1.05, 1.1, 1.2, 1.3, 1.4])
-READ_OFF = pd.read_csv(Path(__file__).parents[1] / "data" / "luo2021_fig4_unclipped.csv")
+READ_OFF = pd.read_csv(Path(__file__).parents[2] / "data" / "luo2021_fig4_unclipped.csv")
 
 PLACE = ["initialisation", *PLANE.columns]
 

@@ -21,7 +21,7 @@ from sweeps import cli
 from sweeps.backends import Local, Slurm, allocation, machine
 from sweeps.folder.submission import Submission
 
-DOCS = (Path(__file__).parents[2] / "docs" / "slurm.md").read_text()
+DOCS = (Path(__file__).parents[3] / "docs" / "slurm.md").read_text()
 SETTING = re.compile(r"^[+~]?(hydra[./]|[a-z_]+=)")
 
 
