@@ -102,6 +102,11 @@ def test_links_lead_somewhere(page):
         assert (path.parent / target).exists(), target
 
 
+def test_every_experiment_is_in_the_gallery():
+    shown = re.findall(r"^\| (\w+) \| [^|]+ \| [\d,]* ?\| [^|]+ \|[^|]*\|$", README, re.MULTILINE)
+    assert sorted(shown) == sorted(path.stem for path in (ROOT / "conf" / "experiment").glob("*.yaml"))
+
+
 def test_files_that_pages_name_are_there():
     named = {
         (path.name, name)
