@@ -13,17 +13,22 @@ if TYPE_CHECKING:
     from condense import schema
     from condense.api import simulate
     from condense.loading import load
+    from condense.networks.modules import from_module
 
     __version__: str
 
-__all__ = ["__version__", "load", "schema", "simulate"]
+__all__ = ["__version__", "from_module", "load", "schema", "simulate"]
 
 # Read when torch is first imported. By default idle threads spin for milliseconds, and two processes on the same cores,
 # a second sweep or a browser, then slow each other up to 50-fold; a short spin costs nothing alone.
 os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
 
-_HOMES = {"load": "condense.loading", "simulate": "condense.api"}
+_HOMES = {
+    "from_module": "condense.networks.modules",
+    "load": "condense.loading",
+    "simulate": "condense.api",
+}
 
 
 def __getattr__(name: str) -> Any:

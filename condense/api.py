@@ -14,12 +14,14 @@ from typing import Any
 
 import pandas as pd
 from numpy.typing import ArrayLike
+from torch import nn
 
 from condense import data as data_sets
 from condense import records, schema
 from condense.code import own
 from condense.data import Dataset
 from condense.networks.functional import UserNetwork
+from condense.networks.modules import ModuleNetwork
 from condense.planes.two_layer import NAMED
 from condense.runs.batches import Member, batches
 from condense.runs.pack import Pack
@@ -48,7 +50,7 @@ def simulate(
     virtual: schema.Virtual | None = None,
     init: Any = None,
     antisymmetric: bool | None = None,
-    network: str | schema.Network | UserNetwork = "two_layer",
+    network: str | schema.Network | schema.Module | UserNetwork | ModuleNetwork = "two_layer",
     activation: str = "relu",
     data: str | os.PathLike[str] | schema.Data | Dataset | pd.DataFrame | Arrays = "parabola",
     flow: str | schema.Flow = "exponential",
@@ -70,11 +72,13 @@ def simulate(
             of gamma and gamma_prime.
         antisymmetric: start from two copies of all neurons with opposite a, so that f(0) = 0; True unless `init` says
             otherwise.
-        network: "two_layer", a `schema.Network`, or an object of yours with `scales`, `init` and `forward`.
+        network: "two_layer", a `schema.Network`, an object of yours with `scales`, `init` and `forward`, or modules of
+            torch, `condense.from_module(build)`, with flow="torch".
         activation: of the two-layer network.
         data: a known data set, the path of a file (`condense.data.read_file`), arrays (x, y) or {"x": x, "y": y}, a
             DataFrame with a column y and inputs in all others, or a `Dataset`.
-        flow: "exponential", "descent", "adam", or one of `schema.Exponential`, `Descent`, `Adam` with its options.
+        flow: "exponential", "descent", "adam", "torch", or one of `schema.Exponential`, `Descent`, `Adam`, `Torch` with
+            its options.
         measure: the observables, and the rule that counts clusters.
         snapshots: moments at which runs are measured on their way too (`condense.records.curves` of what comes back),
             and whose weights are kept in `folder`.
@@ -114,7 +118,7 @@ def simulate(
         "accept_code": _several(accept_code),
     }
     dataset = chosen if isinstance(chosen, Dataset) else data_sets.load(chosen)
-    user = None if isinstance(network, str | schema.Network) else network
+    user = None if isinstance(network, str | schema.Network | schema.Module) else network
     places = [_init_config(place, antisymmetric) for place in _places(gamma, gamma_prime, init)]
     hashed = None if user is None else own.object_hash(user)
     problems = [Problem.of(schema.Config(init=place, **config), dataset, user, hashed) for place in places]  # type: ignore[arg-type]
@@ -228,7 +232,9 @@ def _init_config(place: Any, antisymmetric: bool | None) -> Any:
     return init if antisymmetric is None else dataclasses.replace(init, antisymmetric=antisymmetric)
 
 
-def _network_config(network: str | schema.Network | UserNetwork, activation: str) -> schema.Network:
+def _network_config(
+    network: str | schema.Network | schema.Module | UserNetwork | ModuleNetwork, activation: str
+) -> schema.Network | schema.Module:
     if isinstance(network, str):
         if "." in network:
             return schema.Network(_target_=network, activation=activation)
@@ -238,10 +244,19 @@ def _network_config(network: str | schema.Network | UserNetwork, activation: str
             f"activation = {activation!r} has no effect beside network = {network!r}: "
             "it is of network='two_layer'; a condense.schema.Network(activation=...) has its own"
         )
-    if isinstance(network, schema.Network):
+    if isinstance(network, schema.Network | schema.Module):
         return network
-    if isinstance(network, type) or not all(hasattr(network, name) for name in ("scales", "init", "forward")):
-        refuse("network", network, "'two_layer', a condense.schema.Network, or an object with scales, init and forward")
+    if isinstance(network, ModuleNetwork):
+        return schema.Module()
+    if isinstance(network, type | nn.Module) or not all(
+        hasattr(network, name) for name in ("scales", "init", "forward")
+    ):
+        refuse(
+            "network",
+            network,
+            "'two_layer', a condense.schema.Network, an object with scales, init and forward, or "
+            "condense.from_module(build) of a function build(m) that returns a torch module of width m",
+        )
     return schema.Network()
 
 

@@ -30,9 +30,10 @@ __all__ = ["config_folder", "main", "register_schema"]
 
 @dataclass
 class _Root(schema.Config):
-    """The config as Hydra composes it: init and flow are groups with a schema for each choice."""
+    """The config as Hydra composes it: init, network and flow are groups with a schema for each choice."""
 
     init: Any = MISSING
+    network: Any = MISSING
     flow: Any = MISSING
 
 

@@ -49,7 +49,7 @@ class Job:
     named_by = ("init", *(f"init.{key}" for key in sorted(schema.PLACE)))
 
     follows: ClassVar[Mapping[str, Sequence[str]]] = {
-        f"data.{key}": ("data.name", "data.content") for key in ("name", "path", "samples", "seed")
+        f"data.{key}": ("data.name", "data.content") for key in ("name", "path", "samples", "seed", "test")
     }
 
     @property

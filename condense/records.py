@@ -44,8 +44,9 @@ FILE = "runs.parquet"
 SNAPSHOTS = "snapshots"
 """The folder below that of a job in which its runs keep their weights on their way, an npz a moment."""
 
-STATUSES = ("converged", "max_steps", "stalled", "nonfinite", "failed")
-"""How a run ended: below its stop; out of steps; no way down; not a finite number; its job raised an error."""
+STATUSES = ("converged", "trained", "max_steps", "stalled", "nonfinite", "failed")
+"""How a run ended: below its stop; after all its steps, where no stop was asked for; out of steps; no way down; not a
+finite number; its job raised an error."""
 
 COLUMNS: Mapping[str, str] = {
     # which run
@@ -92,7 +93,7 @@ COLUMNS: Mapping[str, str] = {
     "mse_initial": "float64",  # (1/n) sum e^2, no 1/2
     "mse_final": "float64",
     # how it went
-    "converged": "bool",
+    "converged": "bool",  # whether it came to the end that was asked for: "converged", "trained"
     "status": "str",
     "steps": "int64",
     "time": "float64",  # in the flow's clock, see condense.flows

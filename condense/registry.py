@@ -34,9 +34,13 @@ REGISTRY: Mapping[str, Mapping[str, str]] = {
         "residual": "condense.networks.residual.Residual",
     },
     "data": {name: f"condense.data.known.{name}" for name in DATA},
+    "build": {},
+    "loss": {name: f"condense.flows.losses.{name}" for name in ("mse", "half_mse", "cross_entropy", "hinge")},
+    "schedule": {name: f"condense.flows.losses.{name}" for name in ("constant", "cosine")},
     "observable": {
         "relative_change": "condense.measure.observables.relative_change",
         "clusters": "condense.measure.observables.clusters",
+        "ranks": "condense.measure.observables.ranks",
         "unweighted": "condense.measure.observables.unweighted",
         "reduction": "condense.measure.observables.reduction",
         "alignment": "condense.measure.observables.alignment",
@@ -65,6 +69,8 @@ x2_tanh, sigmoid, softplus, gelu; or the dotted path of your own, such as mymodu
     known = REGISTRY[kind]
     if name in known or ("." in name and all(part.isidentifier() for part in name.split("."))):
         return
+    if not known:
+        raise ValueError(f"{key or kind} = {name!r} is not allowed: a dotted path, such as mymodule.name")
     guess = nearest(name, known) or "."
     raise ValueError(
         f"{key or kind} = {name!r} is not known{guess} Known: {', '.join(known)}; "

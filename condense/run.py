@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from condense.planes.scales import Scales
 
@@ -19,6 +20,8 @@ class Run:
         seed: That of its draw.
         stands_for: The width m of which the neurons are a sample, a *virtual* width; None: they are as many as m.
         key: The hash of all that makes it that run (`condense.runs.identity`); "" where no record is kept.
+        point: Its coordinates on the plane by name, of which the scales of a module are formulas.
+        rate: Its learning rate, where runs that are trained together may have different ones.
     """
 
     scales: Scales
@@ -26,6 +29,8 @@ class Run:
     seed: int
     stands_for: float | None = None
     key: str = ""
+    point: Mapping[str, float] = field(default_factory=dict, hash=False)
+    rate: float | None = None
 
     @property
     def width(self) -> float:

@@ -21,6 +21,13 @@ _GAP = 2
 _OPTIONAL = ("effective_width", "reduction_error")
 """Columns of every record that have a value only where their observable was asked for."""
 
+_OF_ROWS = [
+    *("clusters", "clusters_initial", "lines", "mean_abs_cosine"),
+    *("two_direction_share", "two_direction_share_initial"),
+    *(f"clusters{when}_{flag}" for when in ("", "_initial") for flag in ("capped", "exact")),
+]
+"""What is logged of the rows of each matrix of a module; the table has the clusters alone."""
+
 _FLAGS = [f"clusters{when}_{flag}" for when in ("", "_initial") for flag in ("capped", "exact")]
 
 
@@ -48,16 +55,30 @@ def _told(table: pd.DataFrame) -> dict[str, list[str]]:
             "" if pd.isna(row["clusters"]) else f"{_count(row, 'clusters_initial')} -> {_count(row, 'clusters')}"
             for row in table.to_dict("records")
         ]
-    found |= {"mse": [f"{value:.3g}" for value in table["mse_final"]], "steps": _texts(table["steps"])}
+    for name in _of_rows(table):
+        pairs = zip(table[f"clusters_initial_{name}"], table[f"clusters_{name}"], strict=True)
+        found[f"clusters_{name}"] = [f"{before:g} -> {after:g}" for before, after in pairs]
+    if "loss_final" in table:
+        found["loss"] = [f"{value:.3g}" for value in table["loss_final"]]
+    else:
+        found["mse"] = [f"{value:.3g}" for value in table["mse_final"]]
+    found["steps"] = _texts(table["steps"])
     found["status"] = _texts(table["status"])
     return found | {name: _texts(table[name]) for name in _asked_for(table)}
 
 
 def _asked_for(table: pd.DataFrame) -> list[str]:
     """Return the columns that are there only where their observable was asked for."""
-    known = {name for name in table if str(name).startswith(("rd_", "clusters_unweighted_"))}
+    known = {name for name in table if str(name).startswith(("rd_", "clusters_unweighted_", "loss_initial"))}
+    known |= {"loss_final", *(f"{column}_{name}" for name in _of_rows(table) for column in _OF_ROWS)}
     more = [name for name in table if name not in {*records.COLUMNS, *known, records.CURVE}]
     return [str(name) for name in (*_OPTIONAL, *more) if name in table and table[name].notna().any()]
+
+
+def _of_rows(table: pd.DataFrame) -> list[str]:
+    """Return the matrices of modules whose rows were covered."""
+    start = "clusters_initial_exact_"
+    return [str(name).removeprefix(start) for name in table if str(name).startswith(start)]
 
 
 def _texts(column: pd.Series[Any]) -> list[str]:

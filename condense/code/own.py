@@ -63,6 +63,8 @@ def accepting(code: Mapping[str, str], spelled: Callable[[str], str] = str) -> s
 
 def object_name(network: Any) -> str:
     """Return what an object that is given as a network is called."""
+    if isinstance(label := getattr(network, "label", None), str):  # of modules of torch, which are all of one class
+        return label
     kind = network if isinstance(network, type) else type(network)
     return f"{kind.__module__}.{kind.__qualname__}"
 
@@ -83,12 +85,18 @@ def object_hash(network: Any) -> str:
 
 def _paths(config: schema.Config, network: Any) -> Iterator[tuple[str, str, str]]:
     """Return the dotted paths of a config, each with its kind and key."""
-    if config.network._target_ is not None:
+    if isinstance(config.network, schema.Module):
+        if config.network.build is not None:
+            yield "build", "network.build", config.network.build
+    elif config.network._target_ is not None:
         yield "network", "network._target_", config.network._target_
     elif network is None:
         yield "activation", "network.activation", config.network.activation
     for name in config.measure.observables:
         yield "observable", "measure.observables", name
+    for kind in ("loss", "schedule"):
+        if "." in (path := getattr(config.flow, kind, "")):
+            yield kind, f"flow.{kind}", path
     for name in getattr(network, "activations", ()) if type(network).__module__.startswith("condense.") else ():
         yield "activation", "network.kwargs.activations", name
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -47,10 +48,14 @@ def choice(data: Any) -> schema.Data | Dataset:
 
 
 def _of_mapping(data: Mapping[Any, Any]) -> Dataset:
-    if set(data) != {"x", "y"}:
+    if set(data) not in ({"x", "y"}, {"x", "y", "x_test", "y_test"}):
         keys = ", ".join(map(str, data)) or "none"
-        raise ValueError(f"data has the keys {keys}; allowed are x, of shape (n, d), and y, of shape (n,)")
-    return _pair(data["x"], data["y"])
+        raise ValueError(
+            f"data has the keys {keys}; allowed are x, of shape (n, d), and y, of shape (n,), and of a test set x_test "
+            "and y_test"
+        )
+    pair = _pair(data["x"], data["y"])
+    return replace(pair, x_test=data["x_test"], y_test=data["y_test"]) if "x_test" in data else pair
 
 
 def _pair(x: Any, y: Any) -> Dataset:
@@ -77,15 +82,35 @@ def load(config: schema.Data) -> Dataset:
     Relative paths start from the working directory. Jobs of one grid share one Dataset: a file is read again only if it
     changed.
     """
-    if config.path is None:
-        return _known(config.name, config.samples, config.seed)
-    path = os.path.expanduser(config.path)
+    data = _known(config.name, config.samples, config.seed) if config.path is None else _read(config.path)
+    if config.test is None:
+        return data
+    return _with_test(
+        data, _read(config.test, "data.test") if isinstance(config.test, str) else config.test, config.seed
+    )
+
+
+@functools.lru_cache(maxsize=16)
+def _with_test(data: Dataset, test: Dataset | float, seed: int) -> Dataset:
+    """Return data with a test set: other data, or a share of them."""
+    if not isinstance(test, Dataset):
+        return data.split(test, seed)
+    if data.x_test is not None:
+        raise ValueError(f"data.test = {test.name!r} beside the test set that {data.name} has: leave it out")
+    return replace(data, x_test=test.x, y_test=test.y)
+
+
+def _read(given: str, key: str = "data.path") -> Dataset:
+    path = os.path.expanduser(given)
     try:
         file = os.stat(path)
         version = file.st_mtime_ns, file.st_size
     except (OSError, ValueError):  # reading it tells why
         version = None
-    return _read_once(Path(path).absolute(), version, config.path)
+    try:
+        return _read_once(Path(path).absolute(), version, given)
+    except ValueError as error:
+        raise ValueError(str(error).replace("data.path", key, 1)) from error
 
 
 @functools.lru_cache(maxsize=16)

@@ -26,7 +26,8 @@ ADVICE: Mapping[str, str] = {
 def read_file(path: str | Path) -> Dataset:
     """Return a user's data.
 
-    An .npz has arrays x of shape (n, d) or (n,) and y of shape (n,) or (n, 1). A text table (.csv, .tsv, either with
+    An .npz has arrays x of shape (n, d) or (n,) and y of shape (n,) or (n, 1), for modules of torch of more dimensions,
+    and x_test and y_test if there is a test set. A text table (.csv, .tsv, either with
     .gz) or a .parquet has a column y, and every other column is an input.
 
     Raises:
@@ -63,7 +64,7 @@ def _read_npz(path: Path) -> Dataset:
     try:
         with np.load(path, allow_pickle=False) as archive:
             names = list(archive.files)
-            arrays = {name: archive[name] for name in ("x", "y") if name in names}
+            arrays = {name: archive[name] for name in ("x", "y", "x_test", "y_test") if name in names}
     except Exception as error:  # numpy raises a handful of kinds for a file that is no archive
         raise ValueError(f"{source}: not a readable .npz file with arrays of numbers ({error})") from error
     absent = [name for name in ("x", "y") if name not in arrays]
@@ -72,7 +73,7 @@ def _read_npz(path: Path) -> Dataset:
             f"{source}: no array {' and '.join(absent)}; it holds {', '.join(names) or 'nothing'}, "
             "expected x of shape (n, d) and y of shape (n,)"
         )
-    return Dataset(arrays["x"], arrays["y"], path.name)
+    return Dataset(**arrays, name=path.name)
 
 
 def _read_parquet(path: Path) -> Dataset:

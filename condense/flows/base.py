@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -24,7 +24,7 @@ Saved = dict[str, Any]
 """Parts of a `State` by name, see `State.saved`."""
 
 RUNNING = 0
-STATUS_CODES = {"converged": 1, "max_steps": 2, "stalled": 3, "nonfinite": 4}
+STATUS_CODES = {"converged": 1, "max_steps": 2, "stalled": 3, "nonfinite": 4, "trained": 5}
 
 
 def mean_square(residual: Tensor) -> Tensor:
@@ -71,6 +71,21 @@ class State(Batched):
         return mean_square(self.residual)
 
     @property
+    def losses(self) -> dict[str, Tensor]:
+        """What records tell of the loss at start and end, by name, the last of which the stop is for, each (R,)."""
+        return {"mse": self.mse}
+
+    @property
+    def loss(self) -> Tensor:
+        """The loss that the stop is for, shape (R,)."""
+        return [*self.losses.values()][-1]
+
+    @property
+    def scores(self) -> dict[str, Tensor]:
+        """What else a flow knows of how good the networks are, by name, each of shape (R,)."""
+        return {}
+
+    @property
     def sample(self) -> Stage:
         """The stage whose gradient a step of descent follows: that of the sampled networks, if anything is random."""
         network = self.network.sampled(self.steps)
@@ -97,6 +112,9 @@ class Flow(ABC, Generic[Config]):
     """How parameters move. A flow knows a network by outputs, pullback and kernel alone."""
 
     needs_kernel = False
+
+    pauses: Sequence[int] = ()
+    """Steps at which whoever iterates wants to look, for flows that take several at once."""
 
     def __init__(self, config: Config) -> None:
         self.config = config
@@ -172,9 +190,9 @@ class Flow(ABC, Generic[Config]):
         return after.end("max_steps", after.steps >= self.config.max_steps)
 
     def _judge(self, state: State) -> State:
-        mse = state.mse
-        state = state.end("converged", mse <= state.stop)
-        return state.end("nonfinite", ~mse.isfinite())
+        loss = state.loss
+        state = state.end("converged", loss <= state.stop)
+        return state.end("nonfinite", ~loss.isfinite())
 
 
 def merge(accepted: Tensor, new: Stage, old: Stage) -> Stage:

@@ -34,7 +34,7 @@ def measured(state: State, measure: Measure) -> list[Row]:
     Raises:
         ObservableError: one of the user's own failed.
     """
-    columns: dict[str, list[Any]] = {}
+    columns: dict[str, list[Any]] = {name: values.tolist() for name, values in state.scores.items()}
     for name in measure.observables:
         function = registry.resolve("observable", name, KEY)
         known = name in registry.REGISTRY["observable"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
 from typing import Any
 
 import numpy as np
@@ -15,10 +16,12 @@ from condense.flows.base import State
 from condense.measure.clusters import Cover, covers, mean_abs_cosine
 from condense.measure.reduction import NoOutputError, reduced
 from condense.networks.base import OfNeurons, Theta
+from condense.networks.modules import Modules
 from condense.networks.two_layer import TwoLayer
 from condense.schema import Measure
 
-__all__ = ["Columns", "Observable", "alignment", "clusters", "reduction", "relative_change", "unweighted"]
+__all__ = ["Columns", "Observable", "alignment", "clusters", "ranks", "reduction"]
+__all__ += ["relative_change", "unweighted"]
 
 Columns = dict[str, list[Any]]
 Observable = Callable[[State, Measure], Columns]
@@ -32,8 +35,14 @@ def relative_change(state: State, measure: Measure) -> Columns:
 
 
 def clusters(state: State, measure: Measure) -> Columns:
-    """Return the number of directions and lines that cover the neurons, before and after; none without neurons."""
-    network = state.network
+    """Return the number of directions and lines that cover the neurons, before and after; none without neurons.
+
+    Of modules those of the rows of every matrix of weights, each counting by its length: the columns have the name of
+    the parameter behind them, "clusters_0.weight".
+    """
+    network: Any = state.network
+    if isinstance(network, Modules):
+        return _of_rows(state, measure)
     if not isinstance(network, OfNeurons):
         return {}
     after, before = _neurons(network, state.displacement), _initial_covers(network, measure)
@@ -141,6 +150,58 @@ def _neurons(network: OfNeurons, displacement: Theta) -> Iterator[_Neurons]:
         directions, amplitudes, active = (x.cpu().numpy() for x in (run[0].double(), run[1].double(), run[2]))
         chosen = np.flatnonzero(active & np.isfinite(amplitudes))
         yield _Neurons(directions.take(chosen, axis=1), amplitudes.take(chosen))
+
+
+def _of_rows(state: State, measure: Measure) -> Columns:
+    """Return the covers of the rows of every matrix that `measure.matrices` chooses."""
+    network: Any = state.network
+    columns: Columns = {}
+    before = dict(network.matrices(network.start))
+    for name, after in network.matrices(state.stage.weights):  # type: ignore[attr-defined]
+        if not any(fnmatchcase(name, pattern) for pattern in measure.matrices):
+            continue
+        for one, two in zip(after, before[name], strict=True):
+            initial = _rows(two).covers(measure, lines=(False,))[0]
+            for column, value in _row(_rows(one), initial, measure).items():
+                columns.setdefault(f"{column}_{name}", []).append(value)
+    return columns
+
+
+def _rows(matrix: torch.Tensor) -> _Neurons:
+    """Return the rows of a matrix as neurons whose amplitudes are their lengths."""
+    rows = matrix.detach().double().cpu().numpy()
+    lengths = np.linalg.norm(rows, axis=1)
+    there = np.flatnonzero((lengths > 0) & np.isfinite(lengths))
+    return _Neurons((rows[there] / lengths[there, None]).T, lengths[there])
+
+
+def ranks(state: State, measure: Measure) -> Columns:
+    """Return the effective rank and the share of the first direction of every matrix of weights of modules.
+
+    With p_i = s_i / sum_j s_j, s_i the singular values, the effective rank is exp(-sum_i p_i log p_i) (Roy and Vetterli
+    2007), and the top share s_1^2 / sum_j s_j^2: at the end, and of the effective rank at the start too.
+    """
+    network: Any = state.network
+    if not isinstance(network, Modules):
+        return {}
+    columns: Columns = {}
+    before = dict(network.matrices(network.start))
+    for name, after in network.matrices(state.stage.weights):  # type: ignore[attr-defined]
+        if any(fnmatchcase(name, pattern) for pattern in measure.matrices):
+            rank, share = _spectrum(after)
+            columns |= {f"rank_{name}": rank, f"rank_{name}_initial": _spectrum(before[name])[0]}
+            columns[f"top_share_{name}"] = share
+    return columns
+
+
+def _spectrum(matrices: torch.Tensor) -> tuple[list[float], list[float]]:
+    """Return the effective rank and the top share of matrices (R, rows, columns), NaN of those that overflowed."""
+    sound = matrices.flatten(1).isfinite().all(dim=1)
+    values = torch.linalg.svdvals(matrices.nan_to_num(0, 0, 0).double())
+    share = values / values.sum(dim=1, keepdim=True)
+    rank = torch.special.entr(share).sum(dim=1).exp()
+    top = values[:, 0] ** 2 / values.square().sum(dim=1)
+    return tuple(torch.where(sound, x, math.nan).tolist() for x in (rank, top))  # type: ignore[return-value]
 
 
 def _initial_covers(network: OfNeurons, measure: Measure) -> list[Cover]:

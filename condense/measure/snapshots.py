@@ -41,10 +41,10 @@ class Moments:
         self._passed: dict[int, int] = {}
 
     def due(self, state: State, first: Tensor) -> Tensor:
-        """Return which runs are at a moment, as a mask, given the mean square residual at which each began."""
+        """Return which runs are at a moment, as a mask, given the loss at which each began."""
         due = torch.isin(state.steps, self._steps.to(state.steps.device))
         if len(self._losses):
-            share = (state.mse / first).double().cpu()
+            share = (state.loss / first).double().cpu()
             passed = (share[:, None] <= self._losses).sum(dim=1)
             for place, (run, count) in enumerate(zip(state.run.tolist(), passed.tolist(), strict=True)):
                 if count > self._passed.get(run, 0):
@@ -69,7 +69,7 @@ class Snapshot:
     def of(cls, state: State, run: Run, final: bool, data: Dataset) -> Snapshot:
         """Return the snapshot of a single run."""
         network = state.network
-        numbers = {"step": state.steps, "time": state.time, "mse": state.mse, "kappa": network.kappa}
+        numbers = {"step": state.steps, "time": state.time, **state.losses, "kappa": network.kappa}
         arrays = {
             "key": run.key,
             **{name: value.item() for name, value in numbers.items()},
@@ -98,7 +98,7 @@ class Snapshot:
 
 def _on_grid(state: State, data: Dataset) -> dict[str, NDArray[np.float64]]:
     """Return the output of a run on a grid and the data, if inputs are numbers; else nothing."""
-    if data.x.shape[1] != 1:
+    if data.x.shape[1:] != (1,) or data.y.ndim > 1:
         return {}
     low, high = data.x.min(), data.x.max()
     margin = (high - low) / 4 or 1.0

@@ -17,7 +17,8 @@ class NetworkError(ValueError):
 
 def name(user: Any) -> str:
     """Return what a user's network is called in messages."""
-    return f"network {type(user).__name__}"
+    label = getattr(user, "label", None)  # of modules of torch, which are all of one class
+    return f"network {label if isinstance(label, str) else type(user).__name__}"
 
 
 @contextlib.contextmanager

@@ -20,12 +20,20 @@ PROGRAM_GB = 0.56
 LOADING_GB = {"mnist": 0.65}
 """The peak of the program where it is loading the data that takes most."""
 
+ROWS = 2**15
+"""Data points whose activations are held at once, as many as `condense.flows.optimised.ROWS`, or a minibatch."""
+
 DROPOUT = 2.5
 """How many times longer a step is that takes its gradient from a sampled network."""
 
 
 def features(problem: Problem, width: int) -> int:
-    """Return the numbers in the features of a run: copies x neurons x data points, or x parameters of a user's net."""
+    """Return the numbers in the features of a run: copies x neurons x data points, or x parameters of a user's net.
+
+    Of a module, of which no features are kept, copies x parameters.
+    """
+    if problem.modules is not None:
+        return problem.copies * problem.tried.parameters[width]
     neurons = width if problem.user is None else _parameters(problem, width)
     return problem.copies * neurons * len(problem.data.y)
 
@@ -33,8 +41,11 @@ def features(problem: Problem, width: int) -> int:
 def seconds(problem: Problem, width: int) -> float:
     """Return about how long a run takes: its draw, its steps, its clusters.
 
-    A step by torch takes 0.5 ms and 30 ns a feature or more, a compiled one 1 ms and 11 ns a neuron on four points.
+    A step by torch takes 0.5 ms and 30 ns a feature or more, a compiled one 1 ms and 11 ns a neuron on four points. A
+    step of a module is taken and timed, as one of a small stack.
     """
+    if problem.modules is not None:
+        return 0.01 + _steps(problem) * _timed(problem, width)
     size, flow = features(problem, width), problem.config.flow
     if problem.user is not None:
         return 0.01 + _steps(problem) * (7e-3 + 5e-8 * size)
@@ -53,14 +64,43 @@ def seconds(problem: Problem, width: int) -> float:
 
 def _steps(problem: Problem) -> float:
     flow = problem.config.flow
-    return float(min(flow.max_steps, flow.expected_steps(problem.fused)))
+    return float(min(flow.steps_for(len(problem.data.x)), flow.expected_steps(problem.fused)))
+
+
+def _timed(problem: Problem, width: int) -> float:
+    """Return the seconds of a step of a module, taken once a setting and width."""
+    one = id(problem.modules), problem.setting, width
+    if one not in _times:
+        import torch
+
+        from condense.flows.rehearsal import step_seconds
+
+        config, tried = problem.config, problem.tried
+        run = next(run for run in problem.runs.values() if run.neurons == width)
+        assert problem.modules is not None
+        _times[one] = step_seconds(
+            problem.modules,
+            config.flow,
+            problem.data,
+            run,
+            whole=tried.whole,
+            vmapped=tried.vmapped,
+            antisymmetric=config.init.antisymmetric,
+            device=config.device,
+            dtype=getattr(torch, config.dtype),
+        )
+    return _times[one]
+
+
+_times: dict[tuple[int, str, int], float] = {}
 
 
 def memory_gb(problem: Problem, width: int, runs: int = 1) -> float:
     """Return about how much memory a batch of runs takes at its peak, the program and its data included.
 
     That is some copies of all parameters in a step, or when clusters are counted some numbers a neuron (float64, 34 in
-    two dimensions), and 12 kernels of n x n; with dropout two masks; for a user's network 12 Jacobians.
+    two dimensions), and 12 kernels of n x n; with dropout two masks; for a user's network 12 Jacobians; for a module 10
+    copies of its parameters and what its layers give for a minibatch.
     """
     x, data = problem.data.x, problem.config.data
     loaded = LOADING_GB.get(data.name, 0.0) if data.path is None else 0.0
@@ -74,6 +114,11 @@ def run_gb(problem: Problem, width: int) -> float:
 
 def _bytes(problem: Problem, width: int) -> float:
     number = 8 if problem.config.dtype == "float64" else 4
+    if problem.modules is not None:
+        rows = min(ROWS, problem.config.flow.batch_size or len(problem.data.x))
+        activations = problem.copies * problem.tried.activations[width] * rows
+        parameters = problem.config.flow.memory * features(problem, width)
+        return float(number * (parameters + 4 * activations + rows * problem.data.x[0].size))
     kernels = 12 * number * len(problem.data.y) ** 2
     if problem.user is not None:
         return 12 * number * features(problem, width) + kernels

@@ -18,7 +18,7 @@ from condense import schema
 from condense.data import Dataset
 from condense.planes import two_layer
 
-__all__ = ["delta", "flat", "key", "science", "setting", "without_place"]
+__all__ = ["delta", "flat", "key", "science", "setting", "without_place", "without_rate"]
 
 SCHEMA_VERSION = 2
 """Of the integrator: runs of another follow their neurons otherwise, and are not mixed with those of this one."""
@@ -70,6 +70,13 @@ def _hash(content: Any) -> str:
 def without_place(facts: dict[str, Any]) -> dict[str, Any]:
     """Return `science` without the place on the plane: runs of one diagram share it."""
     return {**facts, "init": {name: value for name, value in facts["init"].items() if name not in schema.PLACE}}
+
+
+def without_rate(facts: dict[str, Any]) -> dict[str, Any]:
+    """Return `science` without the learning rate, the optimiser's argument lr."""
+    flow = dict(facts["flow"])
+    flow["kwargs"] = {name: value for name, value in flow.get("kwargs", {}).items() if name != "lr"}
+    return {**facts, "flow": flow}
 
 
 def setting(facts: dict[str, Any]) -> str:

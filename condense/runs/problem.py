@@ -19,14 +19,17 @@ from condense.code import own, sources
 from condense.data import Dataset
 from condense.networks.span import span_basis, with_bias
 from condense.networks.unrolled import LEAKS, kernels, unrollable
+from condense.planes.scales import Scales
 from condense.run import Run
 from condense.runs import attainable, identity
 from condense.runs.provenance import provenance
 from condense.schema.idle import refuse_idle
-from condense.schema.measure import WITHOUT_NEURONS
+from condense.schema.measure import OF_LAYERS, OF_MODULES, WITHOUT_NEURONS
 
 if TYPE_CHECKING:
+    from condense.flows.rehearsal import Rehearsed
     from condense.networks.functional import UserNetwork
+    from condense.networks.modules import ModuleNetwork
 
 __all__ = ["Problem"]
 
@@ -35,7 +38,7 @@ OBSERVED = "measure.observables"
 
 @dataclass(frozen=True, eq=False)
 class Problem:
-    """A config with what it names: the data, and a user's network if there is one.
+    """A config with what it names: the data, and a user's network or the modules of torch if there are any.
 
     `code` has the hashes of the user's code by name, `sources` those that it counts as.
     """
@@ -43,6 +46,7 @@ class Problem:
     config: schema.Config
     data: Dataset
     user: UserNetwork | None = None
+    modules: ModuleNetwork | None = None
     facts: dict[str, Any] = field(default_factory=dict)
     code: Mapping[str, str] = field(default_factory=dict)
     sources: Mapping[str, str] = field(default_factory=dict)
@@ -52,7 +56,7 @@ class Problem:
         cls,
         config: schema.Config,
         data: Dataset | None = None,
-        given: UserNetwork | None = None,
+        given: UserNetwork | ModuleNetwork | None = None,
         hashed: str | None = None,
     ) -> Problem:
         """Resolve every name of a config.
@@ -70,26 +74,36 @@ class Problem:
         _check_device(config.device)
         _check_functions(config)
         facts = identity.science(config, data)
-        user = _user_network(config.network) if given is None else given
-        code = own.code_of(config, user)
+        user, modules = _networks(config.network, given)
+        code = own.code_of(config, user or modules)
         if given is not None:
             facts["network"] = {"name": own.object_name(given)}
             code[own.object_name(given)] = hashed or own.object_hash(given)
         counted_as = own.counted_as(code, config.accept_code)
         if in_keys := own.in_keys(counted_as):
             facts[own.FACT] = in_keys
-        problem = cls(config, data, user, facts, code, counted_as)
-        if problem.user is not None and config.virtual:
+        problem = cls(config, data, user, modules, facts, code, counted_as)
+        if not problem.two_layer and config.virtual:
             raise ValueError(
                 f"virtual.widths = {config.virtual.widths} is not allowed: [] for deep networks and networks of your "
                 "own, of which it is not known how they depend on the width"
             )
-        attainable.check(config, data, two_layer=problem.user is None)
-        if problem.user is not None:
+        if modules is None:
+            data.check_scalar()
+            attainable.check(config, data, two_layer=problem.two_layer)
+            refuse_idle("measure.", config.measure, OF_LAYERS)
+            problem._check_scales()
+        else:
+            refuse_idle("measure.", config.measure, OF_MODULES)
+        if user is not None:
             refuse_idle("measure.", config.measure, WITHOUT_NEURONS)
-        problem._check_scales()
         problem._check_first_pass()
         return problem
+
+    @property
+    def two_layer(self) -> bool:
+        """Whether its network is the two-layer one, whose neurons are known."""
+        return self.user is None and self.modules is None
 
     @functools.cached_property
     def runs(self) -> dict[str, Run]:
@@ -106,10 +120,13 @@ class Problem:
         sampling errors of O(m^-1/2). So M neurons with kappa = m^(1-gamma) / M are a sample of width m.
         """
         width = neurons if stands_for is None else stands_for
-        scales = self.config.init.resolve().scales(float(width), self.data.x.shape[1])
+        place = self.config.init.resolve()
+        scales = place.scales(float(width), self.data.x.shape[1])
         scales = replace(scales, alpha=scales.alpha * neurons / width)
         key = identity.key(self.facts, width, seed, None if stands_for is None else neurons)
-        return Run(scales, neurons, seed, stands_for, key)
+        point = dict(zip(self.config.init.plane.columns, place.point, strict=True))
+        rate = self.config.flow.rate(m=float(width), **point) if self.config.flow.modules else None
+        return Run(scales, neurons, seed, stands_for, key, point, rate)
 
     @functools.cached_property
     def setting(self) -> str:
@@ -128,23 +145,26 @@ class Problem:
 
     @functools.cached_property
     def group(self) -> tuple[object, ...]:
-        """What problems have in common whose runs can go through one batch: all but the place, widths and seeds."""
+        """What problems have in common whose runs can go through one batch: all but the place, widths and seeds.
+
+        And but the learning rate, where runs of one batch may have different ones.
+        """
         return (
-            self.setting,
+            identity.setting(identity.without_rate(self.facts)) if self.config.flow.modules else self.setting,
             self.config.device,
             self.config.compiled,
             repr(self.config.measure),
             repr(self.config.snapshots),
-            id(self.user),
+            id(self.user or self.modules),
         )
 
     @functools.cached_property
     def fused(self) -> bool:
         """Whether its runs step by compiled kernels, see `condense.networks.unrolled`."""
         config = self.config
-        plain = self.user is None and config.compiled and config.device == "cpu" and config.dtype == "float64"
+        plain = self.two_layer and config.compiled and config.device == "cpu" and config.dtype == "float64"
         known = config.network.activation in LEAKS and config.flow.fused
-        n, d = self.data.x.shape
+        n, d = self.data.x.shape[:2]
         return plain and known and unrollable(n, min(n, d + config.network.bias))
 
     def prepare(self) -> None:
@@ -166,7 +186,7 @@ class Problem:
 
     def row(self, run: Run) -> dict[str, Any]:
         """Return what is known of a run before it starts, as columns of its record."""
-        config, init, scales = self.config, self.config.init, run.scales
+        config, init, scales, network = self.config, self.config.init, run.scales, self.facts["network"]
         return {
             "key": run.key,
             "setting": self.setting,
@@ -176,14 +196,10 @@ class Problem:
             "neurons": run.neurons,
             "virtual": run.virtual,
             "seed": run.seed,
-            "kappa": scales.kappa,
-            "kappa_prime": scales.kappa_prime,
-            "beta1": scales.beta1,
-            "beta2": scales.beta2,
-            "alpha": scales.alpha,
+            **({} if self.modules else _scales(scales)),
             "antisymmetric": init.antisymmetric,
-            "network": self.facts["network"].get("_target_") or self.facts["network"]["name"],
-            "activation": config.network.activation if self.user is None else "",
+            "network": self.modules.label if self.modules else network.get("_target_") or network["name"],
+            "activation": config.network.activation if self.two_layer else "",
             "keep": config.network.keep,
             "data": self.data.name,
             "flow": config.flow.name,
@@ -211,6 +227,8 @@ class Problem:
 
     def _check_first_pass(self) -> None:
         """Let a user's network make its first passes, once for all jobs of a grid."""
+        if self.modules is not None:
+            self.tried  # noqa: B018  # to know it is to have tried
         if self.user is None:
             return
         config = self.config
@@ -218,6 +236,23 @@ class Problem:
         if trial not in _passed:
             self._pass(self.user)
             _passed.add(trial)
+
+    @functools.cached_property
+    def tried(self) -> Rehearsed:
+        """What was found out when its modules were tried."""
+        import torch
+
+        from condense.flows.rehearsal import rehearsed
+
+        assert self.modules is not None
+        config = self.config
+        options = {"antisymmetric": config.init.antisymmetric, "device": config.device}
+        one = json.dumps([id(self.modules), self.setting, config.device, config.widths, list(config.seeds)])
+        if one not in _tried:
+            dtype = getattr(torch, config.dtype)
+            runs = [*self.runs.values()]
+            _tried[one] = rehearsed(self.modules, config.flow, self.data, runs, dtype=dtype, **options)
+        return _tried[one]
 
     def _pass(self, user: UserNetwork) -> None:
         import torch
@@ -231,6 +266,39 @@ class Problem:
 
 
 _passed: set[str] = set()
+
+_tried: dict[str, Rehearsed] = {}
+
+
+def _scales(scales: Scales) -> dict[str, float]:
+    """Return the columns of the scales of two layers."""
+    return {name: getattr(scales, name) for name in ("kappa", "kappa_prime", "beta1", "beta2", "alpha")}
+
+
+def _networks(
+    config: schema.Network | schema.Module, given: UserNetwork | ModuleNetwork | None
+) -> tuple[UserNetwork | None, ModuleNetwork | None]:
+    """Return the network given by init and forward, or that of modules of torch, of which at most one is there."""
+    if isinstance(config, schema.Module):
+        return None, _modules(config) if given is None else given  # type: ignore[return-value]
+    return _user_network(config) if given is None else given, None  # type: ignore[return-value]
+
+
+def _modules(config: schema.Module) -> ModuleNetwork:
+    if config.build is None:
+        raise ValueError(
+            "network.build = None is not allowed: the dotted path of a function build(m) -> torch.nn.Module, "
+            "network.build=mynet.build say"
+        )
+    build = registry.resolve("build", config.build, "network.build")
+    if not callable(build):
+        raise ValueError(f"network.build = {config.build!r} is not a function build(m) -> torch.nn.Module")
+    from condense.networks.modules import ModuleNetwork
+
+    one = build, repr((config.kwargs, config.scales))
+    if one not in _built:
+        _built[one] = ModuleNetwork(build, config.kwargs or {}, config.scales, config.build)
+    return _built[one]  # type: ignore[no-any-return]
 
 
 def _user_network(config: schema.Network) -> UserNetwork | None:
@@ -249,10 +317,10 @@ def _user_network(config: schema.Network) -> UserNetwork | None:
         except (Exception, SystemExit) as error:
             told = f"network._target_ = {config.target!r} raised {registry.said(error)} when it was made"
             raise ValueError(told) from error
-    return _built[one]
+    return _built[one]  # type: ignore[no-any-return]
 
 
-_built: dict[tuple[Any, str], UserNetwork] = {}
+_built: dict[tuple[Any, str], Any] = {}
 
 
 def _check_functions(config: schema.Config) -> None:
@@ -260,7 +328,7 @@ def _check_functions(config: schema.Config) -> None:
     for name in config.measure.observables:
         if name not in registry.REGISTRY["observable"] and not callable(registry.resolve("observable", name, OBSERVED)):
             raise ValueError(f"{OBSERVED} = {name!r} is not a function of a state and the settings of measure")
-    if config.network.activation not in registry.REGISTRY["activation"]:
+    if config.network.activation and config.network.activation not in registry.REGISTRY["activation"]:
         registry.resolve("activation", config.network.activation, "network.activation")
         import torch
 

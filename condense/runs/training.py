@@ -26,6 +26,7 @@ from condense.networks.base import Network
 from condense.networks.errors import out_of_memory
 from condense.networks.functional import Functional
 from condense.networks.fused import FusedStage
+from condense.networks.modules import Modules
 from condense.networks.two_layer import TwoLayer
 from condense.records import CURVE
 from condense.run import Run
@@ -104,13 +105,14 @@ class _Training:
 
     def __init__(self, batch: Batch) -> None:
         self.batch = batch
-        self.flow = _flow(batch.problem)
         self.seconds: NDArray[np.float64] = np.zeros(len(batch.members))
         self.state: State | None = None
         config = batch.problem.config
-        self.moments = Moments(config.snapshots, config.flow.max_steps) if config.snapshots else None
+        most = config.flow.steps_for(len(batch.problem.data.x))
+        self.flow = _flow(batch.problem, config.snapshots.moments(most))
+        self.moments = Moments(config.snapshots, most) if config.snapshots else None
         self.curves: list[list[Row]] = [[] for _ in batch.members]  # of each run what was measured on its way
-        self.first = torch.empty(0)  # mean square residual of each run at the start
+        self.first: dict[str, Tensor] = {}  # the losses of each run at the start
 
     def steps(self) -> Iterator[Progress]:
         """Train the runs until all have ended, and tell the progress after every step."""
@@ -148,7 +150,7 @@ class _Training:
         network = stack(problem, [member.run for member in self.batch.members])
         targets = torch.as_tensor(problem.data.y, dtype=network.kappa.dtype, device=network.kappa.device)
         state = self.flow.start(network, targets)
-        self.first = state.mse
+        self.first = state.losses
         return self._resume(state, self.batch.source) if self.batch.source else state
 
     def _resume(self, start: State, source: Checkpoint) -> State:
@@ -169,12 +171,12 @@ class _Training:
             raise CheckpointError("a checkpoint without what was measured on the way")
         self.curves = [json.loads(str(text)) for text in values[CURVE]]
         for run, curve in enumerate(self.curves):
-            start, *later = (moment["mse"] for moment in curve)
+            start, *later = (moment[[*self.first][-1]] for moment in curve)
             moments.restore(run, min(later, default=math.inf) / start)
 
     def _look_if_due(self, state: State) -> list[tuple[Member, Snapshot]]:
         assert self.moments
-        due = self.moments.due(state, self.first[state.run]) & ~state.ended
+        due = self.moments.due(state, [*self.first.values()][-1][state.run]) & ~state.ended
         return self._look(state.select(due)) if due.any() else []
 
     def _look(self, state: State) -> list[tuple[Member, Snapshot]]:
@@ -189,7 +191,8 @@ class _Training:
     def _note(self, state: State, measured: list[Row], final: bool) -> list[tuple[Member, Snapshot]]:
         """Return the snapshots of runs at a moment, and add what was measured to their curves."""
         looks = self._timed(state.run, partial(self._snapshots, state, final))
-        moment = {"step": state.steps.tolist(), "time": state.time.tolist(), "mse": state.mse.tolist()}
+        moment = {"step": state.steps.tolist(), "time": state.time.tolist()}
+        moment |= {name: values.tolist() for name, values in state.losses.items()}
         for number, (place, columns) in enumerate(zip(state.run.tolist(), measured, strict=True)):
             changing = {name: value for name, value in columns.items() if not name.endswith(("_initial", "_sup"))}
             self.curves[place].append({**{name: values[number] for name, values in moment.items()}, **changing})
@@ -210,7 +213,8 @@ class _Training:
         looks = self._note(state, measured, final=True) if self.moments else []
         ended = []
         for place, end, columns in zip(state.run.tolist(), _ends(state), measured, strict=True):
-            member, start = self.batch.members[place], {"mse_initial": float(self.first[place])}
+            member = self.batch.members[place]
+            start = {f"{name}_initial": float(values[place]) for name, values in self.first.items()}
             row = {**member.problem.row(member.run), **start, **end, **columns}
             row["wall_seconds"] = float(self.seconds[place])
             ended.append((member, {**row, CURVE: self.curves[place]} if self.moments else row))
@@ -234,22 +238,29 @@ def stack(problem: Problem, runs: Sequence[Run]) -> Network:
     }
     if problem.user is not None:
         return Functional.build(runs, problem.data, problem.user, **options)
+    if problem.modules is not None:
+        tried = problem.tried
+        return Modules.build(  # type: ignore[return-value]  # its flow asks for less of it
+            runs, problem.data, problem.modules, whole=tried.whole, vmapped=tried.vmapped, **options
+        )
     network = config.network
     options |= {"activation": network.activation, "bias": network.bias, "keep": network.keep}
     options["stages"] = FusedStage.at if problem.fused else None
     return TwoLayer.build(runs, problem.data, reduce=config.flow.rotation_invariant, **options)
 
 
-def _flow(problem: Problem) -> Flow[Any]:
-    return registry.located(problem.config.flow.implementation, "flow")(problem.config.flow)  # type: ignore[no-any-return]
+def _flow(problem: Problem, pauses: Sequence[int] = ()) -> Flow[Any]:
+    flow = registry.located(problem.config.flow.implementation, "flow")(problem.config.flow)
+    flow.pauses = pauses
+    return flow  # type: ignore[no-any-return]
 
 
 def _ends(state: State) -> list[Row]:
     """Return how ended runs ended, a row each."""
     statuses = [_STATUS[code] for code in state.status.tolist()]
     columns: dict[str, list[Any]] = {
-        "mse_final": state.mse.tolist(),
-        "converged": [status == "converged" for status in statuses],
+        **{f"{name}_final": values.tolist() for name, values in state.losses.items()},
+        "converged": [status in ("converged", "trained") for status in statuses],
         "status": statuses,
         "steps": state.steps.tolist(),
         "time": state.time.tolist(),

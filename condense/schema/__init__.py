@@ -4,12 +4,12 @@ Every error names the key, the value and what is allowed.
 """
 
 from condense.schema.config import Config
-from condense.schema.flow import FLOWS, Adam, Descent, Exponential, Flow
+from condense.schema.flow import FLOWS, OPTIMISERS, Adam, Descent, Exponential, Flow, Torch
 from condense.schema.init import INITS, PLACE, Named, OnPlane, Plane, SpelledOut
 from condense.schema.measure import Measure
-from condense.schema.network import Data, Network
+from condense.schema.network import Data, Module, Network
 from condense.schema.snapshots import Snapshots
 from condense.schema.virtual import Virtual
 
-__all__ = ["FLOWS", "INITS", "PLACE", "Adam", "Config", "Data", "Descent", "Exponential", "Flow", "Measure", "Named"]
-__all__ += ["Network", "OnPlane", "Plane", "Snapshots", "SpelledOut", "Virtual"]
+__all__ = ["FLOWS", "INITS", "OPTIMISERS", "PLACE", "Adam", "Config", "Data", "Descent", "Exponential", "Flow"]
+__all__ += ["Measure", "Module", "Named", "Network", "OnPlane", "Plane", "Snapshots", "SpelledOut", "Torch", "Virtual"]

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from condense.schema import plain
 from condense.schema.checks import refuse, whole
 from condense.schema.flow import FLOWS, Descent, Exponential
-from condense.schema.init import INITS, Plane
+from condense.schema.init import INITS, OnPlane, Plane
 from condense.schema.measure import Measure
-from condense.schema.network import Data, Network
+from condense.schema.network import NETWORKS, Data, Module, Network
 from condense.schema.snapshots import Snapshots
 from condense.schema.virtual import Virtual
 
@@ -22,7 +22,7 @@ MOST = 10**12
 
 KINDS: Mapping[str, Mapping[str, type]] = {
     "init": INITS,
-    "network": {"network": Network},
+    "network": NETWORKS,
     "data": {"data": Data},
     "flow": FLOWS,
     "measure": {"measure": Measure},
@@ -37,7 +37,7 @@ class Config:
     """One job: one place on the plane, all its widths and seeds."""
 
     init: Any = field(default_factory=Plane)
-    network: Network = field(default_factory=Network)
+    network: Network | Module = field(default_factory=Network)
     data: Data = field(default_factory=Data)
     flow: Any = field(default_factory=Exponential)
     measure: Measure = field(default_factory=Measure)
@@ -57,6 +57,8 @@ class Config:
                 names = " or ".join(kind.__name__ for kind in kinds.values())
                 refuse(key, getattr(self, key), f"a condense.schema.{names}")
         plain.settle(self)
+        if self.init.antisymmetric is None:
+            self.init = replace(self.init, antisymmetric=not isinstance(self.network, Module))
         for key in ("widths", "seeds"):
             setattr(self, key, [whole(key, value) for value in getattr(self, key)])
         if not (self.widths or self.virtual) or any(width < 1 for width in self.widths):
@@ -74,6 +76,7 @@ class Config:
             chosen = getattr(self.snapshots, key)
             if chosen is not None and not set(chosen) & set(known):
                 refuse(f"snapshots.{key}", chosen, f"null, or some of {key} = {known}")
+        _check_module(self.init, self.network, self.flow)
         if self.virtual:
             _check_virtual(self.virtual, self.init.antisymmetric, self.network.keep, self.dtype)
         if not all(line.count("@") == 1 and all(line.partition("@")) for line in self.accept_code):
@@ -98,6 +101,18 @@ class Config:
         """
         groups = {key: _group(key, values[key]) for key in KINDS if key in values}
         return plain.build(cls, {**values, **groups})
+
+
+def _check_module(init: Any, network: Any, flow: Any) -> None:
+    """Refuse modules under a flow that does not train them, or at a place of which their scales are no formulas."""
+    module = isinstance(network, Module)
+    if module and not flow.modules:
+        kinds = ", ".join(name for name, kind in FLOWS.items() if kind.modules)
+        refuse("flow.name", flow.name, f"{kinds} with network=module, add flow={kinds}")
+    if flow.modules and not module:
+        refuse("network.name", network.target or network.name, f"module with flow={flow.name}, add network=module")
+    if module and not isinstance(init, OnPlane):
+        refuse("init", init.name, "a point of a plane with network=module, init.gamma=0.5 say")
 
 
 def _check_virtual(virtual: Virtual, antisymmetric: bool, keep: float, dtype: str) -> None:

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
-from typing import ClassVar
+from dataclasses import dataclass, field, fields
+from typing import Any, ClassVar
 
-from condense.schema.checks import between, positive, refuse
+from condense import registry
+from condense.planes.formula import Formula
+from condense.schema.checks import between, known_among, positive, refuse
 from condense.schema.idle import Idle, refuse_idle
 from condense.schema.plain import settle
 
-__all__ = ["FLOWS", "Adam", "Descent", "Exponential", "Flow"]
+__all__ = ["FLOWS", "OPTIMISERS", "Adam", "Descent", "Exponential", "Flow", "Torch"]
+
+OPTIMISERS = ("SGD", "Adam", "AdamW", "Adamax", "NAdam", "RAdam", "RMSprop", "Adagrad", "Adadelta")
+"""Those of torch.optim that move every number by itself, by steps proportional to the learning rate."""
 
 
 @dataclass
@@ -31,6 +36,7 @@ class Flow:
         clock: What runs are followed by: their "time", or the "step" where all have one fixed rate.
         step_cost: The time of a step, in steps that make a kernel.
         memory: At the peak of a step, in sizes of all parameters.
+        modules: Whether it trains modules of torch, and these alone.
     """
 
     implementation: ClassVar[str]
@@ -41,6 +47,7 @@ class Flow:
     clock: ClassVar[str] = "step"
     step_cost: ClassVar[float] = 0.25
     memory: ClassVar[float]
+    modules: ClassVar[bool] = False
 
     stop: float = 1e-6
     relative: bool = False
@@ -50,6 +57,10 @@ class Flow:
     def expected_steps(self, fused: bool) -> float:
         """Return about how many steps a run takes, by compiled kernels or not."""
         raise NotImplementedError
+
+    def steps_for(self, n: int) -> int:
+        """Return the most steps for n data points."""
+        return self.max_steps
 
     idle: ClassVar[tuple[Idle, ...]] = (Idle(("relative",), lambda own: own.stop == 0, "with flow.stop = 0"),)
 
@@ -163,7 +174,90 @@ class Adam(Flow):
         return 100.0
 
 
-FLOWS: Mapping[str, type[Flow]] = {kind.name: kind for kind in (Exponential, Descent, Adam)}
+@dataclass
+class Torch(Flow):
+    """flow=torch: an optimiser of torch.optim on minibatches, for network=module; see condense.flows.optimised.
+
+    The rate `kwargs.lr` is a number or a formula in the width m and the coordinates of the plane. Training ends after
+    `epochs` or `max_steps`, or where the loss over all training data, which is looked at every `look` steps, is at or
+    below `stop`.
+    """
+
+    implementation: ClassVar = "condense.flows.optimised.OptimisedFlow"
+    rotation_invariant: ClassVar = False
+    memory: ClassVar = 10.0
+    modules: ClassVar = True
+
+    name: str = "torch"
+    optimiser: str = "SGD"
+    kwargs: Any = field(default_factory=lambda: {"lr": 0.01})
+    schedule: str = "constant"
+    warmup: int = 0
+    batch_size: int | None = None
+    epochs: int | None = None
+    loss: str = "mse"
+    clip: float | None = None
+    look: int = 100
+    stop: float = 0.0
+    max_steps: int = 1000
+
+    idle: ClassVar = (
+        *Flow.idle,
+        Idle(("relative",), lambda own: True, "with flow=torch, whose stop is a loss"),
+        Idle(("max_steps",), lambda own: own.epochs is not None, "with flow.epochs = {0.epochs}"),
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        known_among("flow.optimiser", self.optimiser, OPTIMISERS, "; those that move every number by itself")
+        registry.check("loss", self.loss, "flow.loss")
+        registry.check("schedule", self.schedule, "flow.schedule")
+        if not isinstance(self.kwargs, Mapping) or "lr" not in self.kwargs:
+            refuse("flow.kwargs", self.kwargs, "the optimiser's arguments by name, lr among them: {lr: 0.01} say")
+        self._rate()
+        for key in ("batch_size", "epochs"):
+            if (value := getattr(self, key)) is not None and value < 1:
+                refuse(f"flow.{key}", value, "an integer, 1 or above, or null")
+        if self.look < 1:
+            refuse("flow.look", self.look, "an integer, 1 or above")
+        if self.warmup < 0:
+            refuse("flow.warmup", self.warmup, "steps of linear warm-up, 0 or above")
+        if self.clip is not None:
+            positive("flow.clip", self.clip, "a norm above 0, or null")
+
+    def _rate(self) -> Formula:
+        key = "flow.kwargs.lr"
+        try:
+            rate = Formula.parse(self.kwargs["lr"])
+        except ValueError as error:
+            raise ValueError(f"{key}: {error}") from error
+        if not rate.names:
+            positive(key, rate())
+        return rate
+
+    def rate(self, **numbers: float) -> float:
+        """Return the learning rate at a width m and coordinates.
+
+        Raises:
+            ValueError: it depends on something else, or is not above 0.
+        """
+        rate = self._rate()
+        if unknown := sorted(rate.names - numbers.keys()):
+            refuse("flow.kwargs.lr", self.kwargs["lr"], f"a formula in {', '.join(numbers)}, not {unknown[0]}")
+        value = rate(**numbers)
+        positive("flow.kwargs.lr", value)
+        return value
+
+    def steps_for(self, n: int) -> int:
+        """Return the most steps for n data points, those of the epochs if these are given."""
+        return self.max_steps if self.epochs is None else self.epochs * math.ceil(n / (self.batch_size or n))
+
+    def expected_steps(self, fused: bool) -> float:
+        """Return infinity: as many steps as there may be."""
+        return math.inf
+
+
+FLOWS: Mapping[str, type[Flow]] = {kind.name: kind for kind in (Exponential, Descent, Adam, Torch)}
 """Every flow by its name."""
 
 

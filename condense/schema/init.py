@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, make_dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from condense import planes, registry
 from condense.planes import Initialisation, two_layer
@@ -16,9 +16,13 @@ __all__ = ["INITS", "PLACE", "Named", "OnPlane", "Plane", "SpelledOut"]
 
 
 class OnPlane:
-    """A point of a plane, init=NAME; its config has a key for each coordinate, and `antisymmetric`."""
+    """A point of a plane, init=NAME; its config has a key for each coordinate, and `antisymmetric`.
+
+    By default (None) networks of layers start antisymmetric and modules do not.
+    """
 
     plane: ClassVar[planes.Plane]
+    antisymmetric: bool | None
 
     def __post_init__(self) -> None:
         settle(self, "init.")
@@ -48,15 +52,15 @@ class Plane(OnPlane):
 
     gamma: float = 1.0
     gamma_prime: float = 0.0
-    antisymmetric: bool = True
+    antisymmetric: bool | None = None
 
     plane = two_layer.PLANE
 
 
 def on(plane: planes.Plane) -> type[OnPlane]:
     """Return the config class of the points of a plane, init=NAME."""
-    keys = [(axis.column, float, field(default=axis.default)) for axis in plane.axes]
-    keys.append(("antisymmetric", bool, field(default=True)))
+    keys: list[tuple[str, Any, Any]] = [(axis.column, float, field(default=axis.default)) for axis in plane.axes]
+    keys.append(("antisymmetric", bool | None, field(default=None)))
     content = {"plane": plane, "__doc__": f"init={plane.name}.", "__module__": __name__}
     return make_dataclass(plane.name, keys, bases=(OnPlane,), namespace=content)
 

@@ -10,7 +10,7 @@ from condense.schema.checks import refuse
 from condense.schema.idle import Idle, refuse_idle
 from condense.schema.plain import settle
 
-__all__ = ["WITHOUT_NEURONS", "Measure", "tried"]
+__all__ = ["OF_LAYERS", "OF_MODULES", "WITHOUT_NEURONS", "Measure", "tried"]
 
 OF_NEURONS = ("clusters", "unweighted", "alignment", "reduction")
 """Observables that a network without known neurons does not have."""
@@ -32,7 +32,7 @@ class Measure:
     """What is measured: observables, the rule that counts clusters (condense.measure.clusters), the level of intervals.
 
     `reduction` is the largest relative change of the output on the data by merging neurons
-    (condense.measure.reduction).
+    (condense.measure.reduction). `matrices` are patterns of the names of the matrices of modules that are looked at.
     """
 
     observables: list[str] = field(default_factory=lambda: ["relative_change", "clusters"])
@@ -42,6 +42,7 @@ class Measure:
     centres: int = 2**14
     reduction: float = 1e-3
     level: float = 0.9
+    matrices: list[str] = field(default_factory=lambda: ["*"])
 
     idle: ClassVar = (
         Idle(
@@ -77,6 +78,26 @@ class Measure:
         """Whether one of these is observed, or anything of the user's, which sees all settings."""
         return any(name in names or "." in name for name in self.observables)
 
+
+OF_LAYERS = (
+    Idle(("matrices",), lambda own: not own._observes(), "without network=module, whose matrices it chooses"),
+    Idle(
+        ("observables",),
+        lambda own: "ranks" in own.observables,
+        "as to ranks without network=module, whose matrices have them",
+    ),
+)
+"""What has no effect but for modules of torch."""
+
+OF_MODULES = (
+    Idle(
+        ("observables",),
+        lambda own: any(name in OF_NEURONS[1:] for name in own.observables),
+        f"as to {', '.join(OF_NEURONS[1:])} with network=module, whose output weights are not known",
+    ),
+    Idle(("reduction",), lambda own: not own._observes(), "with network=module, whose output weights are not known"),
+)
+"""What has no effect for modules of torch."""
 
 WITHOUT_NEURONS = (
     Idle(

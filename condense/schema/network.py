@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -10,7 +11,7 @@ from condense.schema.checks import between, known, refuse
 from condense.schema.idle import Idle, refuse_idle
 from condense.schema.plain import settle
 
-__all__ = ["Data", "Network"]
+__all__ = ["NETWORKS", "Data", "Module", "Network"]
 
 MOST = 10**6
 """Data points whose pairs could be held in any memory."""
@@ -67,17 +68,53 @@ class Network:
 
 
 @dataclass
+class Module:
+    """network=module: the modules that `build(m, **kwargs)` returns, their scales by pattern of parameters' names.
+
+    See condense.networks.modules.
+    """
+
+    name: str = "module"
+    build: str | None = None
+    kwargs: Any = None
+    scales: Any = None
+
+    activation: ClassVar[str] = ""
+    bias: ClassVar[bool] = False
+    keep: ClassVar[float] = 1.0
+    target: ClassVar[None] = None
+
+    def __post_init__(self) -> None:
+        settle(self, "network.")
+        if self.name != "module":
+            refuse("network.name", self.name, f"'module' with these keys; another is chosen by network={self.name}")
+        if self.build is not None:
+            registry.check("build", self.build, "network.build")
+        for key, example in (("kwargs", "{hidden: 3}"), ("scales", "{'*.weight': fan_in**-gamma, '*.bias': 0}")):
+            if (value := getattr(self, key)) is not None and not isinstance(value, dict):
+                refuse(f"network.{key}", value, f"a mapping, such as {example}")
+
+
+NETWORKS: Mapping[str, type] = {"network": Network, "module": Module}
+"""The config classes of networks: those by name or path, and modules of torch."""
+
+
+@dataclass
 class Data:
-    """A data set by its name, or a user's file by its path (docs/data.md); samples and seed draw the points."""
+    """A data set by its name, or a user's file by its path (docs/data.md); samples and seed draw the points.
+
+    `test` is a file with a test set, or the share of the data that is one, drawn by seed.
+    """
 
     name: str = "parabola"
     path: str | None = None
     samples: int | None = None
     seed: int = 0
+    test: Any = None
 
     idle: ClassVar = (
         Idle(
-            ("name", "samples", "seed"),
+            ("name", "samples"),
             lambda own: own.path is not None,
             "beside data.path = {0.path!r}, which goes with data=parabola, the default",
         ),
@@ -88,8 +125,13 @@ class Data:
         ),
         Idle(
             ("seed",),
-            lambda own: "seed" not in registry.DATA[own.name],
+            lambda own: own.path is None and not own.draws_test and "seed" not in registry.DATA[own.name],
             "with data.name = {0.name!r}, whose points are not drawn",
+        ),
+        Idle(
+            ("seed",),
+            lambda own: own.path is not None and not own.draws_test,
+            "beside data.path = {0.path!r}, which goes with data=parabola, the default",
         ),
     )
 
@@ -100,4 +142,12 @@ class Data:
             refuse("data.samples", self.samples, f"an integer from 1 to {MOST}: the flow looks at all pairs of them")
         if self.seed < 0:
             refuse("data.seed", self.seed, "an integer, 0 or above")
+        share = isinstance(self.test, int | float) and not isinstance(self.test, bool) and 0 < self.test < 1
+        if not (share or self.test is None or isinstance(self.test, str)):
+            refuse("data.test", self.test, "a share between 0 and 1, 0.2 say, the path of a file, or null")
         refuse_idle("data.", self, self.idle)
+
+    @property
+    def draws_test(self) -> bool:
+        """Whether the test set is a share of the data."""
+        return self.test is not None and not isinstance(self.test, str)

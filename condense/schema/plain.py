@@ -122,6 +122,7 @@ _CONVERTERS: Mapping[Any, Callable[[str, Any], Any]] = {
     int: _integer,
     bool: _truth,
     str: _text,
+    bool | None: _or_nothing(_truth),
     float | None: _or_nothing(_number),
     int | None: _or_nothing(_integer),
     str | None: _or_nothing(_text),

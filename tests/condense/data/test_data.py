@@ -87,7 +87,7 @@ def test_one_dimension_may_have_a_second_axis_or_not(tmp_path):
 def test_bad_arrays_are_refused_by_name(tmp_path, arrays, message):
     path = write_npz(tmp_path / "bad.npz", **arrays)
     with pytest.raises(ValueError, match=message) as error:
-        data.read_file(path)
+        data.read_file(path).check_scalar()
     assert "bad.npz" in str(error.value)
 
 
