@@ -16,7 +16,8 @@ from sweeps.status.sweep import DONE, MISSING, JobStatus
 
 __all__ = ["missing", "origins_warning", "show"]
 
-WELL = "converged"
+WELL = ("converged", "trained")
+"""How a run ends that came to the end which was asked for: what a job without such words computed is `DONE`."""
 
 SHOWN = 10
 """Failed points that are shown one by one."""
@@ -58,9 +59,9 @@ def origins_warning(statuses: Sequence[JobStatus]) -> list[str]:
 
 def _results(statuses: Sequence[JobStatus]) -> str:
     results = sum((each.results for each in statuses), Counter[str]())
-    well = results[WELL] + results[DONE]
-    odd = {state: n for state, n in results.items() if state not in (WELL, DONE, FAILED, MISSING)}
-    parts = [f"{well} {DONE if results[DONE] else WELL}"] if well or odd else []
+    well = {state: results[state] for state in (*WELL, DONE) if results[state]}
+    odd = {state: n for state, n in results.items() if state not in (*WELL, DONE, FAILED, MISSING)}
+    parts = [f"{n} {state}" for state, n in well.items()] or (["0 converged"] if odd else [])
     if odd:
         told = ", ".join(f"{n} {state}" for state, n in sorted(odd.items()))
         parts += [f"{sum(odd.values())} not converged ({told})"]
