@@ -21,14 +21,14 @@ _GAP = 2
 _OPTIONAL = ("effective_width", "reduction_error")
 """Columns of every record that have a value only where their observable was asked for."""
 
+_FLAGS = [f"clusters{when}_{flag}" for when in ("", "_initial") for flag in ("capped", "exact")]
+
 _OF_ROWS = [
     *("clusters", "clusters_initial", "lines", "mean_abs_cosine"),
     *("two_direction_share", "two_direction_share_initial"),
-    *(f"clusters{when}_{flag}" for when in ("", "_initial") for flag in ("capped", "exact")),
+    *_FLAGS,
 ]
 """What is logged of the rows of each matrix of a module; the table has the clusters alone."""
-
-_FLAGS = [f"clusters{when}_{flag}" for when in ("", "_initial") for flag in ("capped", "exact")]
 
 
 def show(table: pd.DataFrame, folder: Path, console: Console) -> None:

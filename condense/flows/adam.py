@@ -9,6 +9,7 @@ import torch
 from condense import schema
 from condense.flows.base import RUNNING, Flow, State
 from condense.flows.descent import LOSS_FACTOR
+from condense.networks.batched import per_run
 
 __all__ = ["AdamFlow"]
 
@@ -34,7 +35,7 @@ class AdamFlow(Flow[schema.Adam]):
         displacement = tuple(
             x
             - config.rate
-            / _per_run(beta, x)
+            / per_run(beta, x)
             * (m / (1 - config.beta1**t))
             / ((v / (1 - config.beta2**t)).sqrt() + config.eps)
             for x, beta, m, v in zip(state.displacement, state.network.betas, mean, square, strict=True)
@@ -54,12 +55,8 @@ class AdamFlow(Flow[schema.Adam]):
         sample = state.sample
         velocity = sample.pullback(sample.outputs - state.targets)
         return tuple(
-            _per_run(factor * network.clock * beta, v) * v for beta, v in zip(network.betas, velocity, strict=True)
+            per_run(factor * network.clock * beta, v) * v for beta, v in zip(network.betas, velocity, strict=True)
         )
-
-
-def _per_run(values: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
-    return values.view(-1, *[1] * (like.dim() - 1))
 
 
 def _average(keep: float, old: tuple[torch.Tensor, ...], new: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:

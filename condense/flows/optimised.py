@@ -20,6 +20,7 @@ from torch import Tensor
 from condense import registry, schema
 from condense.flows.base import Flow, Saved, State
 from condense.networks.base import Theta, numpy_stream
+from condense.networks.batched import per_run
 from condense.networks.modules import Modules, ModuleStage
 
 __all__ = ["OptimisedFlow", "Trained"]
@@ -31,6 +32,9 @@ ROWS = 2**15
 """Data points times runs of a stack whose loss is taken at once, where no step is taken."""
 
 Loss = Callable[[Tensor, Tensor], Tensor]
+
+Kept = tuple[dict[str, dict[str, Tensor]], ...]
+"""What an optimiser keeps, block by block: tensors of the block's shape ("own"), numbers all runs share ("common")."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +111,7 @@ class OptimisedFlow(Flow[schema.Torch]):
             time=zeros,
             steps=torch.zeros_like(zeros, dtype=torch.int64),
             status=torch.zeros_like(zeros, dtype=torch.int8),
-            memory={"optimiser": _kept(self._template(stage.weights), stage.weights), **self._measured(stage)},
+            memory={"optimiser": self._template(stage.weights), **self._measured(stage)},
             sup=stage.relative_change(),
         )
         return self._judge(state)  # type: ignore[return-value]
@@ -199,7 +203,7 @@ class OptimisedFlow(Flow[schema.Torch]):
         before = [block.detach().clone() for block in weights]
         optimiser.step()
         for block, old in zip(weights, before, strict=True):
-            block.copy_(torch.lerp(old, block, rate.view(-1, *[1] * (block.dim() - 1))))
+            block.copy_(torch.lerp(old, block, per_run(rate, block)))
 
     def _losses(self, network: Modules, f: Tensor, y: Tensor, own: bool = False) -> Tensor:
         """Return the mean loss of every run, given outputs (R, b, ...) and targets, which all share or each has own."""
@@ -251,20 +255,17 @@ class OptimisedFlow(Flow[schema.Torch]):
             return f.argmax(dim=-1) == y
         return f.reshape(len(f), *y.shape) * y > 0
 
-    def _template(self, weights: Theta) -> torch.optim.Optimizer:
-        """Return an optimiser that has made a step of nothing, so that it keeps all that it will keep."""
+    def _template(self, weights: Theta) -> Kept:
+        """Return what an optimiser keeps after a step of nothing: all that it will keep, by name and shape."""
         blocks = tuple(torch.zeros_like(block).requires_grad_() for block in weights)
         for block in blocks:
             block.grad = torch.zeros_like(block)
         optimiser = self._optimiser(blocks)
         optimiser.step()
-        state = dict(zip(weights, (optimiser.state[block] for block in blocks), strict=True))
-        optimiser.state.clear()
-        optimiser.state.update(state)
-        return optimiser
+        return _kept(optimiser, blocks)
 
     def _optimiser(self, weights: Theta) -> torch.optim.Optimizer:
-        options = {**(self.config.kwargs or {}), "lr": 1.0}
+        options = {**self.config.kwargs, "lr": 1.0}
         return getattr(torch.optim, self.config.optimiser)(weights, **options)  # type: ignore[no-any-return]
 
 
@@ -279,10 +280,10 @@ def _clip(weights: Theta, most: float) -> None:
     norm = torch.stack([gradient.flatten(1).norm(dim=1) for gradient in gradients]).norm(dim=0)
     factor = (most / (norm + 1e-6)).clamp(max=1.0)
     for gradient in gradients:
-        gradient.mul_(factor.view(-1, *[1] * (gradient.dim() - 1)))
+        gradient.mul_(per_run(factor, gradient))
 
 
-def _kept(optimiser: torch.optim.Optimizer, weights: Theta) -> tuple[dict[str, dict[str, Tensor]], ...]:
+def _kept(optimiser: torch.optim.Optimizer, weights: Theta) -> Kept:
     """Return what an optimiser keeps of every block: tensors of its shape, and numbers that all runs share, (R,)."""
     kept = []
     for block in weights:
@@ -293,7 +294,7 @@ def _kept(optimiser: torch.optim.Optimizer, weights: Theta) -> tuple[dict[str, d
     return tuple(kept)
 
 
-def _restore(optimiser: torch.optim.Optimizer, weights: Theta, kept: tuple[dict[str, dict[str, Tensor]], ...]) -> None:
+def _restore(optimiser: torch.optim.Optimizer, weights: Theta, kept: Kept) -> None:
     for block, state in zip(weights, kept, strict=True):
         optimiser.state[block] = {
             **{name: value.clone() for name, value in state["own"].items()},

@@ -9,7 +9,7 @@ from typing import Any, Self, TypeVar
 import torch
 from torch import Tensor
 
-__all__ = ["Batched", "select", "shared", "where"]
+__all__ = ["Batched", "per_run", "select", "shared", "where"]
 
 T = TypeVar("T")
 
@@ -55,5 +55,10 @@ def select(batch: T, runs: Tensor) -> T:
 def where(mask: Tensor, yes: T, no: T) -> T:
     """Return, run by run, `yes` where the mask of shape (R,) is true and `no` elsewhere."""
     return _each(  # type: ignore[no-any-return]
-        lambda x, y: torch.where(mask.view(-1, *[1] * (x.dim() - 1)), x, y), yes, no
+        lambda x, y: torch.where(per_run(mask, x), x, y), yes, no
     )
+
+
+def per_run(values: Tensor, like: Tensor) -> Tensor:
+    """Return a value a run, (R,), in the shape that multiplies or masks a tensor (R, ...) run by run."""
+    return values.view(-1, *[1] * (like.dim() - 1))

@@ -42,9 +42,7 @@ _EMBEDDINGS = (nn.Embedding, nn.EmbeddingBag)
 
 _TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
 
-_NORMS = tuple(
-    getattr(nn, kind) for kind in ("LayerNorm", "GroupNorm", "RMSNorm", "LocalResponseNorm") if hasattr(nn, kind)
-)
+_NORMS = tuple(getattr(nn, kind) for kind in ("LayerNorm", "GroupNorm", "RMSNorm") if hasattr(nn, kind))
 
 _DROPOUTS = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout, nn.FeatureAlphaDropout)
 
