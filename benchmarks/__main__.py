@@ -1,4 +1,4 @@
-"""`python -m benchmarks fig4|integrators|floor|scaling|orchestration|start|boundary|all`."""
+"""`python -m benchmarks fig4|integrators|floor|scaling|orchestration|start|boundary|modules|all`."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ BENCHMARKS = {
     "scaling": "cost against width, dimension, data points, plane points, workers, device",
     "orchestration": "seconds a point that a launcher adds",
     "start": "what commands take before they compute",
+    "modules": "stacks of modules of torch against plain loops, one network after another",
     "boundary": "the line S_w = 0 by the boundary sweeper and by uniform grids, to the same precision",
 }
 

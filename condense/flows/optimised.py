@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from condense import registry, schema
+from condense.flows.allocator import keep_freed_memory
 from condense.flows.base import Flow, Saved, State
 from condense.networks.base import Theta, numpy_stream
 from condense.networks.batched import per_run
@@ -28,8 +29,11 @@ __all__ = ["OptimisedFlow", "Trained"]
 ORDER = 5
 """The stream of random numbers that orders the data, see `numpy_stream`."""
 
-ROWS = 2**15
+ROWS = 2**12
 """Data points times runs of a stack whose loss is taken at once, where no step is taken."""
+
+FUSED = ("SGD", "Adam", "AdamW", "Adagrad")
+"""Optimisers of which torch has kernels that go once through the parameters."""
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 
@@ -138,18 +142,25 @@ class OptimisedFlow(Flow[schema.Torch]):
     def attempt(self, state: State) -> State:
         """Take these steps."""
         assert isinstance(state, Trained)
+        keep_freed_memory()
         network, first = state.network, int(state.steps[0])
         batches = self._batches(network, first)
         steps = self.config.steps_for(len(network.data.x))
         last = min(steps, self._next_look(first))
         weights = tuple(block.detach().clone().requires_grad_() for block in state.stage.weights)
+        before = tuple(torch.empty_like(block) for block in weights)
         optimiser = self._optimiser(weights)
         if first:
             _restore(optimiser, weights, state.memory["optimiser"])
         time = state.time
         for step in range(first, last):
             rate = network.rates * self._rate_factor(step, steps)
-            self._move(network, weights, optimiser, next(batches), rate)
+            self._differentiate(network, weights, next(batches))
+            for block, old in zip(weights, before, strict=True):
+                old.copy_(block)
+            optimiser.step()
+            for block, old in zip(weights, before, strict=True):
+                torch.lerp(old, block, per_run(rate, block), out=block.detach())
             time = time + rate
         stage = ModuleStage(network, tuple(block.detach() for block in weights))
         memory = {"optimiser": _kept(optimiser, weights), **self._measured(stage)}
@@ -188,22 +199,16 @@ class OptimisedFlow(Flow[schema.Torch]):
                 )
             epoch, place = epoch + 1, 0
 
-    def _move(
-        self, network: Modules, weights: Theta, optimiser: torch.optim.Optimizer, batch: _Batch, rate: Tensor
-    ) -> None:
-        """Take one step in place."""
+    def _differentiate(self, network: Modules, weights: Theta, batch: _Batch) -> None:
+        """Give all weights the gradient of a minibatch, clipped if it is to be."""
         with torch.enable_grad():
             f = network.outputs(weights, batch.x, batch.own)
             loss = self._losses(network, f, batch.y, batch.own).sum()  # each depends on the weights of its run alone
             gradient = torch.autograd.grad(loss, weights, allow_unused=True)
         for block, change in zip(weights, gradient, strict=True):
-            block.grad = torch.zeros_like(block) if change is None else change
+            block.grad = torch.zeros_like(block) if change is None else change.contiguous()  # fused kernels need it
         if self.config.clip is not None:
             _clip(weights, self.config.clip)
-        before = [block.detach().clone() for block in weights]
-        optimiser.step()
-        for block, old in zip(weights, before, strict=True):
-            block.copy_(torch.lerp(old, block, per_run(rate, block)))
 
     def _losses(self, network: Modules, f: Tensor, y: Tensor, own: bool = False) -> Tensor:
         """Return the mean loss of every run, given outputs (R, b, ...) and targets, which all share or each has own."""
@@ -265,7 +270,8 @@ class OptimisedFlow(Flow[schema.Torch]):
         return _kept(optimiser, blocks)
 
     def _optimiser(self, weights: Theta) -> torch.optim.Optimizer:
-        options = {**self.config.kwargs, "lr": 1.0}
+        how = "fused" if self.config.optimiser in FUSED else "foreach"  # of all ways to take a step the fastest
+        options = {**self.config.kwargs, "lr": 1.0, how: True}
         return getattr(torch.optim, self.config.optimiser)(weights, **options)  # type: ignore[no-any-return]
 
 

@@ -22,6 +22,10 @@ BATCH = 2**20
 FUSED_BATCH = 2**22
 """The same for compiled kernels, which store no features: more would fall out of the cache, less be all overhead."""
 
+MODULES_BATCH = 2**24
+"""The same for stacks of modules, of parameters and what layers give: arrays of more than 32 MB are not kept by
+`condense.flows.allocator`."""
+
 
 @dataclass(frozen=True)
 class Member:
@@ -91,7 +95,8 @@ def batches(
 def _most(member: Member, memory_gb: float | None) -> int:
     """Return how many such runs make a batch."""
     problem, neurons = member.problem, member.run.neurons
-    most = (FUSED_BATCH if problem.fused else BATCH) // estimate.features(problem, neurons)
+    size = MODULES_BATCH if problem.modules else FUSED_BATCH if problem.fused else BATCH
+    most = size // estimate.features(problem, neurons)
     if memory_gb is not None:
         free = memory_gb - estimate.memory_gb(problem, neurons, runs=0)
         most = min(most, int(free / estimate.run_gb(problem, neurons)))

@@ -20,7 +20,7 @@ PROGRAM_GB = 0.56
 LOADING_GB = {"mnist": 0.65}
 """The peak of the program where it is loading the data that takes most."""
 
-ROWS = 2**15
+ROWS = 2**12
 """Data points whose activations are held at once, as many as `condense.flows.optimised.ROWS`, or a minibatch."""
 
 DROPOUT = 2.5
@@ -30,10 +30,11 @@ DROPOUT = 2.5
 def features(problem: Problem, width: int) -> int:
     """Return the numbers in the features of a run: copies x neurons x data points, or x parameters of a user's net.
 
-    Of a module, of which no features are kept, copies x parameters.
+    Of a module, of which no features are kept, copies x (parameters + what its layers give for a minibatch).
     """
     if problem.modules is not None:
-        return problem.copies * problem.tried.parameters[width]
+        counts = problem.tried
+        return problem.copies * (counts.parameters[width] + _rows(problem) * counts.activations[width])
     neurons = width if problem.user is None else _parameters(problem, width)
     return problem.copies * neurons * len(problem.data.y)
 
@@ -115,10 +116,10 @@ def run_gb(problem: Problem, width: int) -> float:
 def _bytes(problem: Problem, width: int) -> float:
     number = 8 if problem.config.dtype == "float64" else 4
     if problem.modules is not None:
-        rows = min(ROWS, problem.config.flow.batch_size or len(problem.data.x))
-        activations = problem.copies * problem.tried.activations[width] * rows
-        parameters = problem.config.flow.memory * features(problem, width)
-        return float(number * (parameters + 4 * activations + rows * problem.data.x[0].size))
+        counts, rows = problem.tried, _rows(problem)
+        parameters = problem.config.flow.memory * counts.parameters[width]
+        network = problem.copies * (parameters + 4 * rows * counts.activations[width])
+        return float(number * (network + rows * problem.data.x[0].size))
     kernels = 12 * number * len(problem.data.y) ** 2
     if problem.user is not None:
         return 12 * number * features(problem, width) + kernels
@@ -128,6 +129,11 @@ def _bytes(problem: Problem, width: int) -> float:
     clusters = 8 * (4 * dimension + 26) * neurons + 0.4 * pairs if _counts_clusters(problem) else 0
     masks = 2 * features(problem, width) if problem.config.network.keep < 1 else 0
     return max(step + kernels + masks, clusters)
+
+
+def _rows(problem: Problem) -> int:
+    """Return for how many data points a stack of modules holds what its layers give."""
+    return min(ROWS, problem.config.flow.batch_size or len(problem.data.x))
 
 
 def _dimension(problem: Problem) -> int:

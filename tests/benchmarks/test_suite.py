@@ -5,12 +5,16 @@ import math
 
 import numpy as np
 import pytest
+import torch
 
 from benchmarks.__main__ import main
 from benchmarks.figures import log_log
 from benchmarks.kernel import compiled, sums
 from benchmarks.measure import Spread, call, cores, one_thread, run
+from benchmarks.modules import RATE, Case, build
 from benchmarks.report import Report
+from condense import data, schema
+from condense.networks.modules import from_module
 
 
 @pytest.mark.parametrize("keep", [False, True])
@@ -74,9 +78,13 @@ def test_a_figure_is_drawn(tmp_path):
     assert path.read_bytes().startswith(b"\x89PNG")
 
 
-@pytest.mark.parametrize("name", ["integrators", "floor"])
+@pytest.mark.parametrize("name", ["integrators", "floor", "modules"])
 def test_a_quick_benchmark_prints_its_tables_and_writes_them(name, tmp_path, capsys):
-    sizes = {"integrators": ["--widths", "30", "--budget", "0.05", "--rtol", "0.03"], "floor": ["--widths", "30"]}[name]
+    sizes = {
+        "integrators": ["--widths", "30", "--budget", "0.05", "--rtol", "0.03"],
+        "floor": ["--widths", "30"],
+        "modules": ["--networks", "2", "--steps", "3"],
+    }[name]
     assert main([name, "--quick", "--out", str(tmp_path), *sizes]) == 0
     found = json.loads((tmp_path / f"{name}.json").read_text())
     assert found["benchmark"] == name
@@ -90,3 +98,11 @@ def test_help_names_every_benchmark(capsys):
     assert ended.value.code == 0
     out = capsys.readouterr().out
     assert all(name in out for name in ("fig4", "scaling"))
+
+
+def test_the_stack_of_the_benchmark_is_trained_as_its_plain_loop():
+    flow = schema.Torch(optimiser="AdamW", kwargs={"lr": RATE}, loss="cross_entropy", batch_size=16, max_steps=30)
+    case = Case(data.load(schema.Data(name="digits")), from_module(build), 5, flow, torch.float64)
+    stacked, alone = case.stacked(2)[1], case.alone(1)[1]
+    for ours, theirs in zip(stacked, alone, strict=True):
+        np.testing.assert_allclose(ours[1], theirs, rtol=0, atol=1e-12)

@@ -1,6 +1,10 @@
+import numpy as np
 import pytest
+from torch import nn
 
 from condense import schema
+from condense.data import Dataset
+from condense.networks.modules import from_module
 from condense.runs import batches as module
 from condense.runs import estimate
 from condense.runs.batches import Member, batches
@@ -44,6 +48,22 @@ def test_a_batch_has_no_more_features_than_its_limit(monkeypatch, compiled, limi
     monkeypatch.setattr(module, limit, 3 * 2 * 20 * 4)  # three runs of two copies of 20 neurons on 4 points
     runs = wanted(widths=[20], seeds=range(7), compiled=compiled)
     assert shapes(batches(runs)) == [(20, 2), (20, 2), (20, 3)]
+
+
+def net(m):
+    return nn.Sequential(nn.Linear(3, m), nn.Tanh(), nn.Linear(m, 1))
+
+
+def test_a_stack_of_modules_has_no_more_parameters_and_activations_than_its_limit(monkeypatch):
+    one = 5 * 20 + 1 + 8 * (20 + 20 + 1 + 3)  # parameters; eight inputs, and what three layers give for them
+    monkeypatch.setattr(module, "MODULES_BATCH", 3 * one)
+    x = np.random.default_rng(0).standard_normal((30, 3))
+    config = schema.Config(
+        widths=[20], seeds=list(range(7)), network=schema.Module(), flow=schema.Torch(batch_size=8, max_steps=1)
+    )
+    problem = Problem.of(config, Dataset(x, x[:, 0]), from_module(net))
+    assert estimate.features(problem, 20) == one
+    assert shapes(batches(Member(problem, run) for run in problem.runs.values())) == [(20, 2), (20, 2), (20, 3)]
 
 
 def test_a_batch_has_no_more_runs_than_fit_into_memory():
