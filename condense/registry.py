@@ -44,6 +44,8 @@ REGISTRY: Mapping[str, Mapping[str, str]] = {
         "unweighted": "condense.measure.observables.unweighted",
         "reduction": "condense.measure.observables.reduction",
         "alignment": "condense.measure.observables.alignment",
+        "sharpness": "condense.measure.curvature.sharpness",
+        "ntk": "condense.measure.curvature.ntk",
     },
 }
 

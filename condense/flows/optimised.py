@@ -21,7 +21,7 @@ from condense import registry, schema
 from condense.flows.allocator import keep_freed_memory
 from condense.flows.base import Flow, Saved, State
 from condense.networks.base import Theta, numpy_stream
-from condense.networks.batched import per_run
+from condense.networks.batched import per_run, shared
 from condense.networks.modules import Modules, ModuleStage
 
 __all__ = ["OptimisedFlow", "Trained"]
@@ -55,6 +55,7 @@ class Trained(State):
     """A stack of modules on the way; `memory` has their loss over all training data, and what the optimiser keeps."""
 
     stage: ModuleStage  # type: ignore[assignment]
+    flow: OptimisedFlow = shared(default=None)  # given by all; after fields with defaults it must have one
 
     @property
     def network(self) -> Modules:  # type: ignore[override]
@@ -75,6 +76,22 @@ class Trained(State):
     def scores(self) -> dict[str, Tensor]:
         """How good the networks are: accuracy, and both on the test set, where there are these."""
         return self.memory["scores"]  # type: ignore[no-any-return]
+
+    def objective(self, weights: Theta) -> Iterator[Tensor]:
+        """Yield parts of the loss over all training data at theta, whose sum it is, each of shape (R,)."""
+        data = self.network.data
+        for share, f, targets in self.flow.pieces(self.network, weights, data.x, data.y):
+            yield share * self.flow.losses(self.network, f, targets)
+
+    @torch.enable_grad()
+    def gradient(self, weights: Theta) -> Theta:
+        """Return the gradient of the loss over all training data at theta, run by run."""
+        weights = tuple(block.detach().requires_grad_() for block in weights)
+        total = tuple(torch.zeros_like(block) for block in weights)
+        for loss in self.objective(weights):
+            part = torch.autograd.grad(loss.sum(), weights, materialize_grads=True)
+            total = tuple(one + two for one, two in zip(total, part, strict=True))
+        return total
 
     @property
     def saved(self) -> Saved:
@@ -117,6 +134,7 @@ class OptimisedFlow(Flow[schema.Torch]):
             status=torch.zeros_like(zeros, dtype=torch.int8),
             memory={"optimiser": self._template(stage.weights), **self._measured(stage)},
             sup=stage.relative_change(),
+            flow=self,
         )
         return self._judge(state)  # type: ignore[return-value]
 
@@ -203,14 +221,14 @@ class OptimisedFlow(Flow[schema.Torch]):
         """Give all weights the gradient of a minibatch, clipped if it is to be."""
         with torch.enable_grad():
             f = network.outputs(weights, batch.x, batch.own)
-            loss = self._losses(network, f, batch.y, batch.own).sum()  # each depends on the weights of its run alone
+            loss = self.losses(network, f, batch.y, batch.own).sum()  # each depends on the weights of its run alone
             gradient = torch.autograd.grad(loss, weights, allow_unused=True)
         for block, change in zip(weights, gradient, strict=True):
             block.grad = torch.zeros_like(block) if change is None else change.contiguous()  # fused kernels need it
         if self.config.clip is not None:
             _clip(weights, self.config.clip)
 
-    def _losses(self, network: Modules, f: Tensor, y: Tensor, own: bool = False) -> Tensor:
+    def losses(self, network: Modules, f: Tensor, y: Tensor, own: bool = False) -> Tensor:
         """Return the mean loss of every run, given outputs (R, b, ...) and targets, which all share or each has own."""
         if network.vmapped:
             return torch.func.vmap(self._fitted, in_dims=(0, 0 if own else None))(f, y)
@@ -242,17 +260,21 @@ class OptimisedFlow(Flow[schema.Torch]):
 
     def _over(self, stage: ModuleStage, x: Any, y: Any, classes: bool) -> tuple[Tensor, Tensor]:
         """Return the mean loss over data points, and the share of them whose class is right, each of shape (R,)."""
-        network, n = stage.network, len(x)
-        size = max(1, ROWS // len(network.seeds))
+        network = stage.network
         total, right = torch.zeros_like(network.rates), torch.zeros_like(network.rates)
-        for start in range(0, n, size):
-            part = slice(start, start + size)
-            inputs, targets = network.inputs(x[part]), self.targets(network, y[part])
-            f = network.outputs(stage.weights, inputs)
-            total += self._losses(network, f, targets) * (len(inputs) / n)
+        for share, f, targets in self.pieces(network, stage.weights, x, y):
+            total += share * self.losses(network, f, targets)
             if classes:
-                right += self._right(f, targets).flatten(1).to(right).mean(dim=1) * (len(inputs) / n)
+                right += share * self._right(f, targets).flatten(1).to(right).mean(dim=1)
         return total, right
+
+    def pieces(self, network: Modules, weights: Theta, x: Any, y: Any) -> Iterator[tuple[float, Tensor, Tensor]]:
+        """Yield data points piece by piece: their share of all, outputs (R, b, ...) and targets (b, ...)."""
+        size = max(1, ROWS // len(network.seeds))
+        for start in range(0, len(x), size):
+            part = slice(start, start + size)
+            targets = self.targets(network, y[part])
+            yield len(targets) / len(x), network.outputs(weights, network.inputs(x[part])), targets
 
     def _right(self, f: Tensor, y: Tensor) -> Tensor:
         """Return where the class is right, shape (R, b, ...)."""

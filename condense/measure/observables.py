@@ -13,10 +13,10 @@ import torch
 from numpy.typing import NDArray
 
 from condense.flows.base import State
+from condense.flows.optimised import Trained
 from condense.measure.clusters import Cover, covers, mean_abs_cosine
 from condense.measure.reduction import NoOutputError, reduced
 from condense.networks.base import OfNeurons, Theta
-from condense.networks.modules import Modules
 from condense.networks.two_layer import TwoLayer
 from condense.schema import Measure
 
@@ -40,9 +40,9 @@ def clusters(state: State, measure: Measure) -> Columns:
     Of modules those of the rows of every matrix of weights, each counting by its length: the columns have the name of
     the parameter behind them, "clusters_0.weight".
     """
-    network: Any = state.network
-    if isinstance(network, Modules):
+    if isinstance(state, Trained):
         return _of_rows(state, measure)
+    network = state.network
     if not isinstance(network, OfNeurons):
         return {}
     after, before = _neurons(network, state.displacement), _initial_covers(network, measure)
@@ -73,7 +73,13 @@ def alignment(state: State, measure: Measure) -> Columns:
     `cosine_z` is the mean of |cos(w_k, z)| over the active neurons weighted by |a_k||w_k|, `cosine_z_unweighted` the
     plain mean, `cosine_sign_z` and `cosine_sign_z_unweighted` the same to sign(z), where the first step of Adam goes;
     `share_z` is |w z| / (|w| |z|) over all neurons. All in the span of the data; none without neurons.
+
+    Of modules how the rows w_k of every matrix W lie to v, the right singular vector of the largest singular value of
+    the gradient of the loss by W at the start, in which a small W grows (of two layers it is z): `cosine_gradient_NAME`
+    is sum_k |w_k v| / sum_k |w_k|, and `share_gradient_NAME` |W v| / |W|; missing where the gradient is zero.
     """
+    if isinstance(state, Trained):
+        return _along_gradient(state, measure)
     network = state.network
     if not isinstance(network, OfNeurons):
         return {}
@@ -152,14 +158,11 @@ def _neurons(network: OfNeurons, displacement: Theta) -> Iterator[_Neurons]:
         yield _Neurons(directions.take(chosen, axis=1), amplitudes.take(chosen))
 
 
-def _of_rows(state: State, measure: Measure) -> Columns:
+def _of_rows(state: Trained, measure: Measure) -> Columns:
     """Return the covers of the rows of every matrix that `measure.matrices` chooses."""
-    network: Any = state.network
     columns: Columns = {}
-    before = dict(network.matrices(network.start))
-    for name, after in network.matrices(state.stage.weights):  # type: ignore[attr-defined]
-        if not any(fnmatchcase(name, pattern) for pattern in measure.matrices):
-            continue
+    before = dict(_matrices(state, state.network.start, measure))
+    for name, after in _matrices(state, state.stage.weights, measure):
         for one, two in zip(after, before[name], strict=True):
             initial = _rows(two).covers(measure, lines=(False,))[0]
             for column, value in _row(_rows(one), initial, measure).items():
@@ -181,17 +184,36 @@ def ranks(state: State, measure: Measure) -> Columns:
     With p_i = s_i / sum_j s_j, s_i the singular values, the effective rank is exp(-sum_i p_i log p_i) (Roy and Vetterli
     2007), and the top share s_1^2 / sum_j s_j^2: at the end, and of the effective rank at the start too.
     """
-    network: Any = state.network
-    if not isinstance(network, Modules):
+    if not isinstance(state, Trained):
         return {}
     columns: Columns = {}
-    before = dict(network.matrices(network.start))
-    for name, after in network.matrices(state.stage.weights):  # type: ignore[attr-defined]
-        if any(fnmatchcase(name, pattern) for pattern in measure.matrices):
-            rank, share = _spectrum(after)
-            columns |= {f"rank_{name}": rank, f"rank_{name}_initial": _spectrum(before[name])[0]}
-            columns[f"top_share_{name}"] = share
+    before = dict(_matrices(state, state.network.start, measure))
+    for name, after in _matrices(state, state.stage.weights, measure):
+        rank, share = _spectrum(after)
+        columns |= {f"rank_{name}": rank, f"rank_{name}_initial": _spectrum(before[name])[0]}
+        columns[f"top_share_{name}"] = share
     return columns
+
+
+def _along_gradient(state: Trained, measure: Measure) -> Columns:
+    """Return how the rows of matrices lie to the direction of the gradient at the start."""
+    columns: Columns = {}
+    gradients = dict(_matrices(state, state.gradient(state.network.start), measure))
+    for name, matrices in _matrices(state, state.stage.weights, measure):
+        _, sizes, vectors = torch.linalg.svd(gradients[name].nan_to_num(0, 0, 0).double(), full_matrices=False)
+        along = (matrices.double() @ vectors[:, 0, :, None])[..., 0]
+        there = torch.where(sizes[:, 0] > 0, 1.0, math.nan)
+        lengths = matrices.double().norm(dim=2)
+        columns[f"cosine_gradient_{name}"] = (there * along.abs().sum(dim=1) / lengths.sum(dim=1)).tolist()
+        columns[f"share_gradient_{name}"] = (there * along.norm(dim=1) / lengths.norm(dim=1)).tolist()
+    return columns
+
+
+def _matrices(state: Trained, weights: Theta, measure: Measure) -> Iterator[tuple[str, torch.Tensor]]:
+    """Yield the matrices (R, rows, columns) that `measure.matrices` chooses."""
+    for name, matrices in state.network.matrices(weights):
+        if any(fnmatchcase(name, pattern) for pattern in measure.matrices):
+            yield name, matrices
 
 
 def _spectrum(matrices: torch.Tensor) -> tuple[list[float], list[float]]:

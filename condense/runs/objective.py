@@ -14,8 +14,11 @@ if TYPE_CHECKING:
 
 __all__ = ["check", "mean"]
 
-ALWAYS = ("mse_initial", "mse_final", "converged", "steps", "time", "wall_seconds")
+ALWAYS = ("converged", "steps", "time", "wall_seconds")
 """The numbers that every run logs."""
+
+LOSS = ("mse_initial", "mse_final")
+"""And those that all but modules do."""
 
 OF: Mapping[str, tuple[str, ...]] = {
     "clusters": (
@@ -40,10 +43,16 @@ def check(problem: Problem) -> None:
         ValueError: the message lists what is allowed.
     """
     name, observables = problem.config.objective, problem.config.measure.observables
-    logged = [column for each in observables for column in _columns(each, problem)]
-    if name is None or name in (*ALWAYS, *logged) or any("." in each for each in observables):
+    if name is None or any("." in each for each in observables):
         return
-    raise ValueError(_refusal(name, [*logged, *ALWAYS]))
+    if problem.modules is not None:
+        from condense.runs.training import numbers
+
+        logged = numbers(problem)
+    else:
+        logged = [*(column for each in observables for column in _columns(each, problem)), *LOSS]
+    if name not in (*logged, *ALWAYS):
+        raise ValueError(_refusal(name, [*logged, *ALWAYS]))
 
 
 def mean(runs: pd.DataFrame, name: str) -> float:

@@ -35,7 +35,7 @@ from condense.runs.batches import Batch, Member
 from condense.runs.checkpoint import Arrays, Checkpoint, CheckpointError
 from condense.runs.problem import Problem
 
-__all__ = ["Failure", "Progress", "Row", "Trainer", "rehearse", "stack"]
+__all__ = ["Failure", "Progress", "Row", "Trainer", "numbers", "rehearse", "stack"]
 
 T = TypeVar("T")
 
@@ -279,11 +279,25 @@ def rehearse(problem: Problem) -> None:
     rehearsed = (problem.group, *names)
     if not names or rehearsed in _rehearsed:
         return
-    run = min(problem.runs.values(), key=lambda run: run.neurons)
-    network = stack(problem, [run])
-    targets = torch.as_tensor(problem.data.y, dtype=network.kappa.dtype, device=network.kappa.device)
-    measured(_flow(problem).start(network, targets), replace(problem.config.measure, observables=names))
+    measured(_first(problem), replace(problem.config.measure, observables=names))
     _rehearsed.add(rehearsed)
+
+
+def numbers(problem: Problem) -> list[str]:
+    """Return what runs log of their networks, as a run at its start shows."""
+    state = _first(problem)
+    ends = [
+        f"{name}_{end}" for name, values in state.losses.items() if values.isfinite() for end in ("initial", "final")
+    ]
+    [columns] = measured(state, problem.config.measure)
+    return [*ends, *columns]
+
+
+def _first(problem: Problem) -> State:
+    """Return the smallest run at its start."""
+    network = stack(problem, [min(problem.runs.values(), key=lambda run: run.neurons)])
+    targets = torch.as_tensor(problem.data.y, dtype=network.kappa.dtype, device=network.kappa.device)
+    return _flow(problem).start(network, targets)
 
 
 _rehearsed: set[tuple[object, ...]] = set()

@@ -15,6 +15,12 @@ __all__ = ["OF_LAYERS", "OF_MODULES", "WITHOUT_NEURONS", "Measure", "tried"]
 OF_NEURONS = ("clusters", "unweighted", "alignment", "reduction")
 """Observables that a network without known neurons does not have."""
 
+OF_OUTPUT_WEIGHTS = ("unweighted", "reduction")
+"""Observables of neurons with output weights, which modules do not have."""
+
+OF_STACKS = ("ranks", "sharpness", "ntk")
+"""Observables that modules alone have."""
+
 RULES = ("threshold", "fraction", "clusters_max", "centres")
 """The rule that counts clusters."""
 
@@ -32,7 +38,8 @@ class Measure:
     """What is measured: observables, the rule that counts clusters (condense.measure.clusters), the level of intervals.
 
     `reduction` is the largest relative change of the output on the data by merging neurons
-    (condense.measure.reduction). `matrices` are patterns of the names of the matrices of modules that are looked at.
+    (condense.measure.reduction). `matrices` are patterns of the names of the matrices of modules that are looked at,
+    `points` the data points on which their tangent kernel is compared (condense.measure.curvature).
     """
 
     observables: list[str] = field(default_factory=lambda: ["relative_change", "clusters"])
@@ -43,6 +50,7 @@ class Measure:
     reduction: float = 1e-3
     level: float = 0.9
     matrices: list[str] = field(default_factory=lambda: ["*"])
+    points: int = 32
 
     idle: ClassVar = (
         Idle(
@@ -54,6 +62,11 @@ class Measure:
             ("reduction",),
             lambda own: not own._observes("reduction"),
             "without reduction among measure.observables = {0.observables}",
+        ),
+        Idle(
+            ("points",),
+            lambda own: not own._observes("ntk"),
+            "without ntk among measure.observables = {0.observables}",
         ),
     )
 
@@ -69,7 +82,7 @@ class Measure:
             refuse("measure.reduction", self.reduction, "a relative change above 0, below 1, such as 1e-3")
         if not 0 < self.level < 1:
             refuse("measure.level", self.level, "a confidence level above 0, below 1")
-        for key in ("clusters_max", "centres"):
+        for key in ("clusters_max", "centres", "points"):
             if getattr(self, key) < 1:
                 refuse(f"measure.{key}", getattr(self, key), "an integer, 1 or above")
         refuse_idle("measure.", self, self.idle)
@@ -83,8 +96,8 @@ OF_LAYERS = (
     Idle(("matrices",), lambda own: not own._observes(), "without network=module, whose matrices it chooses"),
     Idle(
         ("observables",),
-        lambda own: "ranks" in own.observables,
-        "as to ranks without network=module, whose matrices have them",
+        lambda own: any(name in OF_STACKS for name in own.observables),
+        f"as to {', '.join(OF_STACKS)} without network=module, which alone has them",
     ),
 )
 """What has no effect but for modules of torch."""
@@ -92,8 +105,8 @@ OF_LAYERS = (
 OF_MODULES = (
     Idle(
         ("observables",),
-        lambda own: any(name in OF_NEURONS[1:] for name in own.observables),
-        f"as to {', '.join(OF_NEURONS[1:])} with network=module, whose output weights are not known",
+        lambda own: any(name in OF_OUTPUT_WEIGHTS for name in own.observables),
+        f"as to {', '.join(OF_OUTPUT_WEIGHTS)} with network=module, whose output weights are not known",
     ),
     Idle(("reduction",), lambda own: not own._observes(), "with network=module, whose output weights are not known"),
 )

@@ -62,3 +62,27 @@ def test_a_number_that_is_missing_makes_the_mean_so_and_a_column_without_any_is_
     assert objective.mean(runs, "lines") == 2.5
     with pytest.raises(ValueError, match="objective = 'clusters' is not allowed: .* that these runs log: rd_w, lines;"):
         objective.mean(runs, "clusters")
+
+
+@pytest.mark.parametrize("loss", ["cross_entropy", "mse"])
+def test_what_is_allowed_of_modules_is_what_they_log(tmp_path, monkeypatch, loss):
+    (tmp_path / "net_of_objectives.py").write_text(
+        "from torch import nn\n\ndef build(m):\n    return nn.Sequential(nn.Linear(2, m), nn.Tanh(), nn.Linear(m, 2))\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    x = np.random.default_rng(0).standard_normal((20, 2))
+    np.savez(tmp_path / "data.npz", x=x, y=(x[:, 0] > 0).astype(int) if loss == "cross_entropy" else x)
+    changes = {
+        "network": schema.Module(build="net_of_objectives.build"),
+        "flow": schema.Torch(loss=loss, max_steps=3),
+        "data": schema.Data(path=str(tmp_path / "data.npz"), test=0.25),
+        "measure": schema.Measure(observables=["relative_change", "clusters", "ranks", "sharpness"]),
+    }
+    runs = job(**changes).run(tmp_path)
+    logged = runs.select_dtypes(["number", "bool", "boolean"]).dropna(axis="columns", how="all")
+    known = {name for name in logged if name in MEASURED or name not in condense.records.COLUMNS}
+    with pytest.raises(ValueError, match=r"objective = 'rd_w' is not allowed: null, or a number") as refused:
+        job(**changes, objective="rd_w")
+    assert set(re.search(r"these runs log: (.*);", str(refused.value))[1].split(", ")) == known
+    assert {"loss_test", "loss_final", "rd_0.weight", "rank_2.weight", "sharpness"} <= known
+    assert job(**changes, objective="loss_test").value(tmp_path) == pytest.approx(runs["loss_test"].mean())
