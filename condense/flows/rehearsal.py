@@ -44,12 +44,14 @@ class Rehearsed:
         vmapped: Whether a stack of them is computed as one.
         parameters: How many a network has, by width.
         activations: How many numbers its layers give for a data point, by width.
+        depends_on: What its scales depend on, coordinates of the plane among them.
     """
 
     whole: bool
     vmapped: bool
     parameters: Mapping[int, int]
     activations: Mapping[int, int]
+    depends_on: frozenset[str]
 
 
 def rehearsed(user: ModuleNetwork, flow: schema.Torch, data: Dataset, runs: Sequence[Run], **options: Any) -> Rehearsed:
@@ -67,7 +69,7 @@ def rehearsed(user: ModuleNetwork, flow: schema.Torch, data: Dataset, runs: Sequ
     """
     _check_targets(flow, data)
     first = min(runs, key=lambda run: run.neurons)
-    _check_laws(user, first)
+    laws = user.laws(user.made(first), tuple(first.point))
     _check_draw(user, first)
     whole, f = _forward(user, first, data, options)
     _check_outputs(user, flow, f, data, first.neurons)
@@ -81,6 +83,7 @@ def rehearsed(user: ModuleNetwork, flow: schema.Torch, data: Dataset, runs: Sequ
         vmapped,
         {width: parameters for width, (parameters, _) in sizes.items()},
         {width: activations for width, (_, activations) in sizes.items()},
+        frozenset[str]().union(*(law.names for law in laws.values() if law)),
     )
 
 
@@ -112,18 +115,6 @@ def _check_targets(flow: schema.Torch, data: Dataset) -> None:
             raise ValueError(
                 f"{data.name}: {key}[{', '.join(map(str, place))}] = {y[place]:g} is not allowed with "
                 f"flow.loss = {flow.loss!r}: {allowed}"
-            )
-
-
-def _check_laws(user: ModuleNetwork, run: Run) -> None:
-    """Refuse a coordinate that no scale depends on."""
-    laws = user.laws(user.made(run), tuple(run.point))
-    used = set[str]().union(*(law.names for law in laws.values() if law))
-    for coordinate, value in run.point.items():
-        if coordinate not in used and value != 0 and (used & run.point.keys() or user.scales is None):
-            raise ValueError(
-                f"init.{coordinate} = {value:g} has no effect with {name(user)}, whose scales depend on "
-                f"{', '.join(sorted(used)) or 'nothing'}: leave it out, or have network.scales depend on it"
             )
 
 

@@ -98,6 +98,8 @@ class Problem:
         if user is not None:
             refuse_idle("measure.", config.measure, WITHOUT_NEURONS)
         problem._check_first_pass()
+        if modules is not None:
+            problem._check_coordinates(modules)
         return problem
 
     @property
@@ -223,6 +225,16 @@ class Problem:
                 raise ValueError(
                     f"init: at width {width:.12g} a scale is 0 or infinite in floating point; "
                     f"{' and '.join(self.config.init.plane.columns)} are exponents of the width, of size 1"
+                )
+
+    def _check_coordinates(self, modules: ModuleNetwork) -> None:
+        """Refuse a coordinate that neither a scale nor the rate depends on: its sweep would compute the same runs."""
+        init, depends_on = self.config.init, self.tried.depends_on | self.config.flow.depends_on
+        for axis in init.plane.axes:
+            if axis.column not in depends_on and (value := getattr(init, axis.column)) != axis.default:
+                raise ValueError(
+                    f"init.{axis.column} = {value:g} has no effect with {modules.label}, whose scales depend on "
+                    f"{', '.join(sorted(depends_on)) or 'nothing'}: leave it out, or have network.scales depend on it"
                 )
 
     def _check_first_pass(self) -> None:

@@ -235,6 +235,11 @@ class Torch(Flow):
             positive(key, rate())
         return rate
 
+    @property
+    def depends_on(self) -> frozenset[str]:
+        """What the learning rate depends on."""
+        return frozenset(self._rate().names)
+
     def rate(self, **numbers: float) -> float:
         """Return the learning rate at a width m and coordinates.
 

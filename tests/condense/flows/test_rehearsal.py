@@ -139,7 +139,16 @@ BAD = {
         lambda: simulate(
             0.5, 0.3, network=from_module(sequence()), data=(X, LABELS), flow=schema.Torch(loss="cross_entropy")
         ),
-        r"init.gamma_prime = 0.3 has no effect with network .*, whose scales depend on fan_in, gamma",
+        r"init.gamma_prime = 0.3 has no effect with .*, whose scales depend on fan_in, gamma",
+    ),
+    "a coordinate without effect where no scale depends on any": (
+        lambda: simulate(
+            [1.0, 0.5],
+            network=from_module(sequence(), {"*": "built"}),
+            data=(X, LABELS),
+            flow=schema.Torch(loss="cross_entropy"),
+        ),
+        r"init.gamma = 0.5 has no effect with .*, whose scales depend on nothing: leave it out",
     ),
     "a test set of another shape": (
         lambda: Dataset(X, LABELS, x_test=X[:, :2], y_test=LABELS),
