@@ -107,10 +107,7 @@ def _read(given: str, key: str = "data.path") -> Dataset:
         version = file.st_mtime_ns, file.st_size
     except (OSError, ValueError):  # reading it tells why
         version = None
-    try:
-        return _read_once(Path(path).absolute(), version, given)
-    except ValueError as error:
-        raise ValueError(str(error).replace("data.path", key, 1)) from error
+    return _read_once(Path(path).absolute(), version, given, key)
 
 
 @functools.lru_cache(maxsize=16)
@@ -121,5 +118,5 @@ def _known(name: str, samples: int | None, seed: int) -> Dataset:
 
 
 @functools.lru_cache(maxsize=4)
-def _read_once(path: Path, version: tuple[int, int] | None, given: str) -> Dataset:
-    return read_file(given)
+def _read_once(path: Path, version: tuple[int, int] | None, given: str, key: str) -> Dataset:
+    return read_file(given, key)

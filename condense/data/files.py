@@ -23,8 +23,8 @@ ADVICE: Mapping[str, str] = {
 """What to do with files of other kinds."""
 
 
-def read_file(path: str | Path) -> Dataset:
-    """Return a user's data.
+def read_file(path: str | Path, key: str = "data.path") -> Dataset:
+    """Return a user's data; `key` is the setting that names the file, for messages.
 
     An .npz has arrays x of shape (n, d) or (n,) and y of shape (n,) or (n, 1), for modules of torch of more dimensions,
     and x_test and y_test if there is a test set. A text table (.csv, .tsv, either with
@@ -34,19 +34,19 @@ def read_file(path: str | Path) -> Dataset:
         ValueError: no such file, another kind of file, or data of which it is not clear what is meant.
     """
     path = Path(os.path.expanduser(path))
-    source = f"data.path = {str(path)!r}"
+    source = f"{key} = {str(path)!r}"
     read = _reader(path, source)
     try:
         if path.is_dir():
             raise ValueError(f"{source}: a folder; give a file in it")
         if not path.is_file():
             raise ValueError(f"{source}: no such file (looked for {path.absolute()})")
-        return read(path)
+        return read(path, source)
     except OSError as error:
         raise ValueError(f"{source}: cannot be read ({error.strerror or error})") from error
 
 
-def _reader(path: Path, source: str) -> Callable[[Path], Dataset]:
+def _reader(path: Path, source: str) -> Callable[[Path, str], Dataset]:
     name = path.name.lower().removesuffix(".gz")
     ending = Path(name).suffix
     readers = {".npz": _read_npz, ".parquet": _read_parquet, ".csv": read_text, ".tsv": read_text}
@@ -59,8 +59,7 @@ def _reader(path: Path, source: str) -> Callable[[Path], Dataset]:
     return readers[ending]
 
 
-def _read_npz(path: Path) -> Dataset:
-    source = f"data.path = {str(path)!r}"
+def _read_npz(path: Path, source: str) -> Dataset:
     try:
         with np.load(path, allow_pickle=False) as archive:
             names = list(archive.files)
@@ -76,10 +75,9 @@ def _read_npz(path: Path) -> Dataset:
     return Dataset(**arrays, name=path.name)
 
 
-def _read_parquet(path: Path) -> Dataset:
+def _read_parquet(path: Path, source: str) -> Dataset:
     import pandas as pd
 
-    source = f"data.path = {str(path)!r}"
     try:
         frame = pd.read_parquet(path)
     except Exception as error:  # pyarrow has errors of many kinds for a file that is damaged

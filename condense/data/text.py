@@ -27,15 +27,14 @@ Record = tuple[int, list[str]]
 """The fields of a record, and the line it ends on, counted from 1 as editors do."""
 
 
-def read_text(path: Path) -> Dataset:
-    """Return the data set of a text table, gzipped or not, with a header line.
+def read_text(path: Path, source: str) -> Dataset:
+    """Return the data set of a text table, gzipped or not, with a header line; `source` is what messages call it.
 
     The separator is the one by which a column of the header is called y; spaces separate where no other does.
 
     Raises:
         ValueError: what is not clear, with line and column.
     """
-    source = f"data.path = {str(path)!r}"
     text = _decoded(path, source)
     header, *records = _records(text, source)
     names = [name.strip() for name in header[1]]

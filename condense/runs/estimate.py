@@ -72,23 +72,19 @@ def _timed(problem: Problem, width: int) -> float:
     """Return the seconds of a step of a module, taken once a setting and width."""
     one = id(problem.modules), problem.setting, width
     if one not in _times:
-        import torch
-
         from condense.flows.rehearsal import step_seconds
 
-        config, tried = problem.config, problem.tried
+        counts = problem.tried
         run = next(run for run in problem.runs.values() if run.neurons == width)
         assert problem.modules is not None
         _times[one] = step_seconds(
             problem.modules,
-            config.flow,
+            problem.config.flow,
             problem.data,
             run,
-            whole=tried.whole,
-            vmapped=tried.vmapped,
-            antisymmetric=config.init.antisymmetric,
-            device=config.device,
-            dtype=getattr(torch, config.dtype),
+            whole=counts.whole,
+            vmapped=counts.vmapped,
+            **problem.stacking,
         )
     return _times[one]
 

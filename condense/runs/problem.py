@@ -182,6 +182,18 @@ class Problem:
         return json.dumps({"condense": sources.house(), **self.code})
 
     @property
+    def stacking(self) -> dict[str, Any]:
+        """How its networks are put on a leading axis: antisymmetric or not, on what device, in what precision."""
+        import torch
+
+        config = self.config
+        return {
+            "antisymmetric": config.init.antisymmetric,
+            "device": config.device,
+            "dtype": getattr(torch, config.dtype),
+        }
+
+    @property
     def copies(self) -> int:
         """Networks whose difference is the output: 2 with antisymmetric initialisation."""
         return 2 if self.config.init.antisymmetric else 1
@@ -252,29 +264,19 @@ class Problem:
     @functools.cached_property
     def tried(self) -> Rehearsed:
         """What was found out when its modules were tried."""
-        import torch
-
         from condense.flows.rehearsal import rehearsed
 
         assert self.modules is not None
         config = self.config
-        options = {"antisymmetric": config.init.antisymmetric, "device": config.device}
         one = json.dumps([id(self.modules), self.setting, config.device, config.widths, list(config.seeds)])
         if one not in _tried:
-            dtype = getattr(torch, config.dtype)
-            runs = [*self.runs.values()]
-            _tried[one] = rehearsed(self.modules, config.flow, self.data, runs, dtype=dtype, **options)
+            _tried[one] = rehearsed(self.modules, config.flow, self.data, [*self.runs.values()], **self.stacking)
         return _tried[one]
 
     def _pass(self, user: UserNetwork) -> None:
-        import torch
-
         from condense.networks.trial import try_out
 
-        config = self.config
-        options = {"antisymmetric": config.init.antisymmetric, "device": config.device}
-        dtype = getattr(torch, config.dtype)
-        try_out(user, self.data, config.widths, config.seeds, dtype=dtype, **options)
+        try_out(user, self.data, self.config.widths, self.config.seeds, **self.stacking)
 
 
 _passed: set[str] = set()

@@ -230,12 +230,7 @@ class _Training:
 
 def stack(problem: Problem, runs: Sequence[Run]) -> Network:
     """Return the networks of these runs, all of one width."""
-    config = problem.config
-    options: dict[str, Any] = {
-        "antisymmetric": config.init.antisymmetric,
-        "device": config.device,
-        "dtype": getattr(torch, config.dtype),
-    }
+    config, options = problem.config, problem.stacking
     if problem.user is not None:
         return Functional.build(runs, problem.data, problem.user, **options)
     if problem.modules is not None:
