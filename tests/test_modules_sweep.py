@@ -1,0 +1,79 @@
+"""A sweep of modules on the command line: killed amid its trainings, it ends as one that was not, to the bit."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pandas as pd
+
+from condense import records
+from condense.runs.checkpoint import Checkpoint
+from sweeps.status.sweep import Sweep
+
+NET = """
+from torch import nn
+
+
+def build(m):
+    return nn.Sequential(nn.Linear(64, m), nn.LayerNorm(m), nn.Tanh(), nn.Linear(m, 10))
+"""
+
+SWEEP = (
+    *("-m", "network=module", "network.build=mynet.build", "flow=torch", "flow.optimiser=AdamW"),
+    *("flow.loss=cross_entropy", "flow.batch_size=64", "flow.max_steps=1500", "flow.schedule=cosine", "flow.clip=1.0"),
+    *("flow.kwargs.lr=0.001,0.01", "init.gamma=0.3,0.6", "data=digits", "data.samples=300", "data.test=0.2"),
+    *("widths=[20]", "seeds=[0,1]", "hydra.sweep.dir=digits", "hydra.launcher.checkpoint_minutes=0.002"),
+    "hydra.launcher.workers=1",
+)
+
+
+def launched(folder):
+    folder.mkdir(exist_ok=True)
+    (folder / "mynet.py").write_text(NET)
+    command = [sys.executable, "-m", "condense", *SWEEP]
+    return subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+def saved(folder):
+    """Return the steps of the runs in the checkpoints that are there."""
+    steps = []
+    for path in (folder / "digits" / ".sweep").rglob("*.npz"):
+        try:
+            steps += Checkpoint.read(path).load()["steps"].tolist()
+        except (OSError, ValueError, KeyError):  # another file, or one that was replaced meanwhile
+            continue
+    return steps
+
+
+def logged(folder):
+    runs = pd.concat(records.read(path) for path in (folder / "digits").rglob(records.FILE))
+    return runs.drop(columns=["wall_seconds", "attempt"]).sort_values("key", ignore_index=True)
+
+
+def test_a_sweep_of_modules_that_was_killed_ends_as_one_that_was_not(tmp_path):
+    whole, killed = launched(tmp_path / "whole"), tmp_path / "killed"
+    assert whole.wait() == 0, whole.stdout.read()
+    before = 0
+    for _ in range(2):
+        first = launched(killed)
+        patience = time.monotonic() + 120
+        while max(saved(killed), default=0) <= before:
+            assert time.monotonic() < patience
+            assert first.poll() is None, first.stdout.read()
+            time.sleep(0.05)
+        last = Sweep.open(killed / "digits").submissions[-1]
+        words = [last.word(k) for k in range(len(last.packs))]
+        first.send_signal(signal.SIGKILL)
+        for word in words:
+            if word is not None and word.phase == "running":
+                os.kill(word.pid, signal.SIGKILL)
+        first.wait()
+        before = max(saved(killed))
+    assert 0 < before < 1500
+    end = launched(killed)
+    assert end.wait() == 0, end.stdout.read()
+    pd.testing.assert_frame_equal(logged(killed), logged(tmp_path / "whole"), check_exact=True)
+    assert len(logged(killed)) == 8
+    assert not saved(killed)
