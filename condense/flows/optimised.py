@@ -132,7 +132,7 @@ class OptimisedFlow(Flow[schema.Torch]):
             time=zeros,
             steps=torch.zeros_like(zeros, dtype=torch.int64),
             status=torch.zeros_like(zeros, dtype=torch.int8),
-            memory={"optimiser": self._template(stage.weights), **self._measured(stage)},
+            memory={"optimiser": self._template(stage.weights), **self.measured(stage)},
             sup=stage.relative_change(),
             flow=self,
         )
@@ -181,7 +181,7 @@ class OptimisedFlow(Flow[schema.Torch]):
                 torch.lerp(old, block, per_run(rate, block), out=block.detach())
             time = time + rate
         stage = ModuleStage(network, tuple(block.detach() for block in weights))
-        memory = {"optimiser": _kept(optimiser, weights), **self._measured(stage)}
+        memory = {"optimiser": _kept(optimiser, weights), **self.measured(stage)}
         return replace(state, stage=stage, steps=state.steps + (last - first), time=time, memory=memory)
 
     def _next_look(self, step: int) -> int:
@@ -247,7 +247,7 @@ class OptimisedFlow(Flow[schema.Torch]):
         block = network.start[0]
         return torch.as_tensor(y, device=block.device).to(torch.int64 if self.labelled else block.dtype)
 
-    def _measured(self, stage: ModuleStage) -> dict[str, Any]:
+    def measured(self, stage: ModuleStage) -> dict[str, Any]:
         """Return loss, mean square residual and scores over all data."""
         data, classes = stage.network.data, self.config.loss in ("cross_entropy", "hinge")
         loss, right = self._over(stage, data.x, data.y, classes)

@@ -96,8 +96,8 @@ def memory_gb(problem: Problem, width: int, runs: int = 1) -> float:
     """Return about how much memory a batch of runs takes at its peak, the program and its data included.
 
     That is some copies of all parameters in a step, or when clusters are counted some numbers a neuron (float64, 34 in
-    two dimensions), and 12 kernels of n x n; with dropout two masks; for a user's network 12 Jacobians; for a module 10
-    copies of its parameters and what its layers give for a minibatch.
+    two dimensions), and 12 kernels of n x n; with dropout two masks; for a user's network 12 Jacobians; for a module 16
+    copies of its parameters and 7 of what its layers give for a minibatch.
     """
     x, data = problem.data.x, problem.config.data
     loaded = LOADING_GB.get(data.name, 0.0) if data.path is None else 0.0
@@ -114,7 +114,7 @@ def _bytes(problem: Problem, width: int) -> float:
     if problem.modules is not None:
         counts, rows = problem.tried, _rows(problem)
         parameters = problem.config.flow.memory * counts.parameters[width]
-        network = problem.copies * (parameters + 4 * rows * counts.activations[width])
+        network = problem.copies * (parameters + 7 * rows * counts.activations[width])
         return float(number * (network + rows * problem.data.x[0].size))
     kernels = 12 * number * len(problem.data.y) ** 2
     if problem.user is not None:

@@ -185,7 +185,7 @@ class Torch(Flow):
 
     implementation: ClassVar = "condense.flows.optimised.OptimisedFlow"
     rotation_invariant: ClassVar = False
-    memory: ClassVar = 10.0
+    memory: ClassVar = 16.0
     modules: ClassVar = True
 
     name: str = "torch"
