@@ -6,7 +6,7 @@ import dataclasses
 import time
 import traceback
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,12 +18,13 @@ from torch import Tensor, nn
 from condense import registry, schema
 from condense.data import Dataset
 from condense.flows.optimised import OptimisedFlow, Trained
+from condense.measure.measured import measured
 from condense.networks.errors import name, raised
 from condense.networks.modules import ModuleNetwork, Modules
 from condense.registry import said
 from condense.run import Run
 
-__all__ = ["Rehearsed", "rehearsed", "step_seconds"]
+__all__ = ["Rehearsed", "rehearsed", "seconds"]
 
 _OTHERS = str(Path(torch.__file__).parent), str(Path(__file__).parent.parent)
 """Where code is that is not the user's: torch, condense."""
@@ -90,22 +91,28 @@ def rehearsed(user: ModuleNetwork, flow: schema.Torch, data: Dataset, runs: Sequ
     )
 
 
-def step_seconds(user: ModuleNetwork, flow: schema.Torch, data: Dataset, run: Run, **options: Any) -> float:
-    """Return how long a step of a network takes as one of some in a stack, with its share of looking at the loss.
+def seconds(
+    user: ModuleNetwork, flow: schema.Torch, measure: schema.Measure, data: Dataset, run: Run, **options: Any
+) -> tuple[float, float]:
+    """Return how long a step and a measurement of a network take as one of some in a stack.
 
-    Some steps are timed after as many that are not: the first of them are slower.
+    In a step is its share of looking at the loss. Some steps are timed after as many that are not: the first of them
+    are slower.
     """
     network = Modules.build([run] * STACK, data, user, **options)
     trainer = OptimisedFlow(dataclasses.replace(one_step(flow), look=STEPS))
     state = trainer.step(trainer.start(network, torch.empty(0)))
     assert isinstance(state, Trained)
+    measuring = _timed(lambda: measured(state, measure))
+    look = _timed(lambda: trainer.measured(state.stage))
+    steps = _timed(lambda: trainer.attempt(state)) - look
+    return (max(steps, 0.0) / STEPS + look / flow.look) / STACK, measuring / STACK
+
+
+def _timed(action: Callable[[], object]) -> float:
     clock = time.perf_counter()
-    trainer.measured(state.stage)
-    look = time.perf_counter() - clock
-    clock = time.perf_counter()
-    trainer.attempt(state)
-    steps = time.perf_counter() - clock - look
-    return (max(steps, 0.0) / STEPS + look / flow.look) / STACK
+    action()
+    return time.perf_counter() - clock
 
 
 def _check_targets(flow: schema.Torch, data: Dataset) -> None:

@@ -42,11 +42,14 @@ def features(problem: Problem, width: int) -> int:
 def seconds(problem: Problem, width: int) -> float:
     """Return about how long a run takes: its draw, its steps, its clusters.
 
-    A step by torch takes 0.5 ms and 30 ns a feature or more, a compiled one 1 ms and 11 ns a neuron on four points. A
-    step of a module is taken and timed, as one of a small stack.
+    A step by torch takes 0.5 ms and 30 ns a feature or more, a compiled one 1 ms and 11 ns a neuron on four points. Of
+    modules steps and a measurement are timed in a small stack: there are as many of these as moments, and one at the
+    end.
     """
     if problem.modules is not None:
-        return 0.01 + _steps(problem) * _timed(problem, width)
+        a_step, measurement = _timed(problem, width)
+        moments = problem.config.snapshots.moments(problem.config.flow.steps_for(len(problem.data.x)))
+        return 0.01 + _steps(problem) * a_step + (1 + len(moments)) * measurement
     size, flow = features(problem, width), problem.config.flow
     if problem.user is not None:
         return 0.01 + _steps(problem) * (7e-3 + 5e-8 * size)
@@ -68,18 +71,20 @@ def _steps(problem: Problem) -> float:
     return float(min(flow.steps_for(len(problem.data.x)), flow.expected_steps(problem.fused)))
 
 
-def _timed(problem: Problem, width: int) -> float:
-    """Return the seconds of a step of a module, taken once a setting and width."""
-    one = id(problem.modules), problem.setting, width
+def _timed(problem: Problem, width: int) -> tuple[float, float]:
+    """Return the seconds of a step and of a measurement of a module, taken once a setting and width."""
+    measure = problem.config.measure
+    one = id(problem.modules), problem.setting, repr(measure), width
     if one not in _times:
-        from condense.flows.rehearsal import step_seconds
+        from condense.flows import rehearsal
 
         counts = problem.tried
         run = next(run for run in problem.runs.values() if run.neurons == width)
         assert problem.modules is not None
-        _times[one] = step_seconds(
+        _times[one] = rehearsal.seconds(
             problem.modules,
             problem.config.flow,
+            measure,
             problem.data,
             run,
             whole=counts.whole,
@@ -89,7 +94,7 @@ def _timed(problem: Problem, width: int) -> float:
     return _times[one]
 
 
-_times: dict[tuple[int, str, int], float] = {}
+_times: dict[tuple[int, str, str, int], tuple[float, float]] = {}
 
 
 def memory_gb(problem: Problem, width: int, runs: int = 1) -> float:
@@ -101,7 +106,8 @@ def memory_gb(problem: Problem, width: int, runs: int = 1) -> float:
     """
     x, data = problem.data.x, problem.config.data
     loaded = LOADING_GB.get(data.name, 0.0) if data.path is None else 0.0
-    return max(loaded, PROGRAM_GB + 4e-9 * x.nbytes + runs * run_gb(problem, width))
+    looks = 1e-9 * _looking_bytes(problem, width, runs) if problem.modules is not None else 0.0
+    return max(loaded, PROGRAM_GB + 4e-9 * x.nbytes + runs * run_gb(problem, width) + looks)
 
 
 def run_gb(problem: Problem, width: int) -> float:
@@ -110,7 +116,7 @@ def run_gb(problem: Problem, width: int) -> float:
 
 
 def _bytes(problem: Problem, width: int) -> float:
-    number = 8 if problem.config.dtype == "float64" else 4
+    number = _number(problem)
     if problem.modules is not None:
         counts, rows = problem.tried, _rows(problem)
         parameters = problem.config.flow.memory * counts.parameters[width]
@@ -130,6 +136,20 @@ def _bytes(problem: Problem, width: int) -> float:
 def _rows(problem: Problem) -> int:
     """Return for how many data points a stack of modules holds what its layers give."""
     return min(ROWS, problem.config.flow.batch_size or len(problem.data.x))
+
+
+def _looking_bytes(problem: Problem, width: int, runs: int) -> float:
+    """Return what modules take to look at all data at once, or at as much of it as is looked at together.
+
+    Second derivatives need what layers give several times over.
+    """
+    curved = {"sharpness", "ntk"} & set(problem.config.measure.observables)
+    rows = min(ROWS, runs * len(problem.data.x))
+    return float((8 if curved else 1) * _number(problem) * rows * problem.tried.activations[width])
+
+
+def _number(problem: Problem) -> int:
+    return 8 if problem.config.dtype == "float64" else 4
 
 
 def _dimension(problem: Problem) -> int:

@@ -21,7 +21,20 @@ PEAK = """if True:
     assert not any(progress.failed for progress in Trainer(Batch(tuple(runs))))
     print(next(line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM")))"""
 
+MODULES = {
+    "network": {"name": "module", "build": "benchmarks.modules.build"},
+    "flow": {"name": "torch", "loss": "cross_entropy", "optimiser": "Adam", "batch_size": 64, "max_steps": 2},
+    "data": {"name": "digits", "samples": 1437},
+    "seeds": [0, 1, 2, 3],
+}
+
 LARGE = {
+    "modules": {**MODULES, "widths": [10_000]},
+    "modules and their sharpness": {
+        **MODULES,
+        "widths": [1000],
+        "measure": {"observables": ["relative_change", "sharpness"]},
+    },
     "one dimension": {"widths": [200_000], "seeds": [0, 1]},
     "images": {"widths": [20_000], "data": {"name": "digits", "samples": 45}},
     "adam": {"widths": [300_000], "flow": {"name": "adam", "max_steps": 2}},
