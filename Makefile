@@ -1,5 +1,6 @@
 # make phase-diagram   set up, run the quickstart sweep, draw its phase diagram
 # make test            set up, lint, type-check, run every test
+# make test-gpu        set up, run the tests that need a CUDA device; without one they are skipped
 # make bench           set up, run every benchmark; one of them: make bench BENCH="floor --quick"
 #
 # Another build of torch, the CPU build of PyTorch's own index say:
@@ -13,7 +14,7 @@ BIN := .venv/bin
 # one worker has the tests on Slurm, and waits for it most of the time
 WORKERS ?= $(shell expr $$(nproc) + 1)
 
-.PHONY: phase-diagram test lint bench clean
+.PHONY: phase-diagram test test-gpu lint bench clean
 
 phase-diagram: .venv/installed
 	$(BIN)/python -m condense -m experiment=quickstart hydra.sweep.dir=$(SWEEP)
@@ -21,6 +22,9 @@ phase-diagram: .venv/installed
 
 test: .venv/developing lint
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
+
+test-gpu: .venv/developing
+	$(BIN)/python -m pytest -m gpu -rs tests/condense/test_cuda.py
 
 lint: .venv/developing
 	$(BIN)/ruff check .

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 ROOT = Path(__file__).parent.parent
@@ -44,6 +45,29 @@ def test_a_number_of_ones_own_is_logged_and_drawn(mine):
     done = shell(mine, blocks("sh")[1])
     assert done.returncode == 0, done.stderr
     assert (mine / "multirun" / "sharp" / "analysis" / "sharpness_over_gamma,width.png").exists()
+
+
+def test_a_module_in_ten_lines(mine):
+    module, script = blocks("python")[3], blocks("sh")[2]
+    (mine / "mymodule.py").write_text(module)
+    done = shell(mine, script)
+    assert done.returncode == 0, done.stderr
+    assert "36 trained" in done.stdout
+    assert len([line for line in (module + script).splitlines() if line]) <= 10
+    folder = mine / "multirun" / "modules" / "analysis"
+    accuracy, clusters = (
+        pd.read_csv(folder / f"{value}_over_gamma,flow.kwargs.lr.csv").pivot_table(
+            index="gamma", columns="flow.kwargs.lr", values="value"
+        )
+        for value in ("accuracy_test", "clusters_0.weight")
+    )
+    assert accuracy.shape == clusters.shape == (4, 3)
+    assert accuracy.ge(0.8).all(axis=None)
+    assert clusters.loc[0.5].eq(50).all()  # no two of 50 neurons are alike, and fewer where they start small
+    assert clusters.loc[2.0].le(49).all()
+    assert {path.name for path in folder.glob("*.png")} == {
+        f"{value}_over_gamma,flow.kwargs.lr.png" for value in ("accuracy_test", "clusters_0.weight")
+    }
 
 
 def test_the_python_example(mine):

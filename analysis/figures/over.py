@@ -22,7 +22,14 @@ __all__ = ["number_over"]
 _SYMBOLS = {
     **{axis.column: f"${axis.symbol}$" for plane in PLANES.values() for axis in plane.axes},
     "width": "width $m$",
+    "flow.rate": "learning rate",
+    "flow.kwargs.lr": "learning rate",
 }
+
+_NAMED = {"accuracy_test": "accuracy on the test set", "loss_test": "loss on the test set"}
+
+_OF_ROWS = {"clusters": "directions", "lines": "lines"}
+"""What is counted of the rows of a matrix, and how a figure calls it."""
 
 _WIDE = 20.0
 """Numbers above 0 whose largest is so many times their smallest are drawn on a logarithmic scale."""
@@ -80,7 +87,10 @@ def _named(name: str) -> str:
     for prefix, letter in (("S_", "S"), ("rd_", r"\mathrm{RD}")):
         if name.startswith(prefix) and not name.endswith("_sup"):
             return f"${symbol(letter, name.removeprefix(prefix))}$"
-    return name
+    kind, _, matrix = name.partition("_")
+    if kind in _OF_ROWS and "." in matrix and not matrix.startswith("initial_"):
+        return f"{_OF_ROWS[kind]} of the rows of {matrix}"
+    return _NAMED.get(name, name)
 
 
 def _values(column: pd.Series[Any]) -> list[Any]:

@@ -23,8 +23,16 @@ def gaps(analysis: Analysis) -> list[str]:
     if slope in exponents and exponents[slope].notna().any():
         found += _boundary_gaps(analysis.boundary, exponents, slope)
     if exponents["clusters"].isna().all():
-        found.append("no cluster counts: no run that converged has any; networks of your own are not counted")
+        found.append(_without_clusters(analysis.runs))
     return found if analysis.infinite is None else [*found, *_infinite_gaps(analysis.infinite)]
+
+
+def _without_clusters(runs: pd.DataFrame) -> str:
+    of_matrices = [name for name in runs if str(name).startswith("clusters_initial_exact_")]
+    if of_matrices:
+        column = str(of_matrices[0]).replace("initial_exact_", "")
+        return f"clusters are those of each matrix: --value {column}, over --x and --y"
+    return "no cluster counts: no run that converged has any; networks of your own are not counted"
 
 
 def _infinite_gaps(infinite: Infinite) -> list[str]:

@@ -7,11 +7,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 
 import torch
 from torch import Tensor
-from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from condense.flows.base import State
 from condense.flows.optimised import Trained
@@ -41,8 +39,7 @@ def sharpness(state: State, measure: Measure) -> Columns:
     """
     if not isinstance(state, Trained):
         return {}
-    with _twice_differentiable():
-        value, error = largest_eigenvalue(lambda vector: _hessian(state, vector), state.stage.weights)
+    value, error = largest_eigenvalue(lambda vector: _hessian(state, vector), state.stage.weights)
     return {"sharpness": value.tolist(), "sharpness_error": error.tolist()}
 
 
@@ -55,14 +52,11 @@ def ntk(state: State, measure: Measure) -> Columns:
     if not isinstance(state, Trained):
         return {}
     network = state.network
-    with _twice_differentiable():
-        x = network.inputs(network.data.x[: measure.points])
-        moved, size = torch.zeros_like(network.rates), torch.zeros_like(network.rates)
-        for after, before in zip(
-            _kernel(network, state.stage.weights, x), _kernel(network, network.start, x), strict=True
-        ):
-            moved += (after - before).square().sum(dim=1)
-            size += before.square().sum(dim=1)
+    x = network.inputs(network.data.x[: measure.points])
+    moved, size = torch.zeros_like(network.rates), torch.zeros_like(network.rates)
+    for after, before in zip(_kernel(network, state.stage.weights, x), _kernel(network, network.start, x), strict=True):
+        moved += (after - before).square().sum(dim=1)
+        size += before.square().sum(dim=1)
     return {"ntk_change": (moved / size).sqrt().tolist()}
 
 
@@ -156,13 +150,6 @@ def _gradient(of: Tensor, by: Theta) -> Theta:
     if not of.requires_grad:
         return tuple(torch.zeros_like(block) for block in by)
     return torch.autograd.grad(of.sum(), by, retain_graph=True, materialize_grads=True)
-
-
-@contextmanager
-def _twice_differentiable() -> Iterator[None]:
-    """Have attention computed by operations that can be differentiated twice."""
-    with sdpa_kernel(SDPBackend.MATH):
-        yield
 
 
 def _dot(one: Theta, two: Theta) -> Tensor:

@@ -20,6 +20,7 @@ from typing import Any
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from condense.data import Dataset
 from condense.networks.base import Theta, column, norms, torch_stream
@@ -245,8 +246,11 @@ class Modules(Batched):
         return torch.as_tensor(x, device=self.start[0].device).to(kind)
 
     def outputs(self, weights: Theta, x: Tensor, own: bool = False) -> Tensor:
-        """Return f of all networks, shape (R, b, ...), for inputs (b, ...), or `own` ones of each run, (R, b, ...)."""
-        with raised(self, f"forward at width {self.width}"):
+        """Return f of all networks, shape (R, b, ...), for inputs (b, ...), or `own` ones of each run, (R, b, ...).
+
+        Attention is computed by matrix products: torch's fused kernels know no stack, and no second derivative.
+        """
+        with raised(self, f"forward at width {self.width}"), sdpa_kernel(SDPBackend.MATH):
             if self.vmapped:
                 return torch.func.vmap(self._output, in_dims=(0, 0 if own else None))(weights, x)
             runs = range(len(self.seeds))

@@ -231,6 +231,8 @@ class _Training:
 def stack(problem: Problem, runs: Sequence[Run]) -> Network:
     """Return the networks of these runs, all of one width."""
     config, options = problem.config, problem.stacking
+    if config.device != "cpu":
+        _exactly()
     if problem.user is not None:
         return Functional.build(runs, problem.data, problem.user, **options)
     if problem.modules is not None:
@@ -242,6 +244,13 @@ def stack(problem: Problem, runs: Sequence[Run]) -> Network:
     options |= {"activation": network.activation, "bias": network.bias, "keep": network.keep}
     options["stages"] = FusedStage.at if problem.fused else None
     return TwoLayer.build(runs, problem.data, reduce=config.flow.rotation_invariant, **options)
+
+
+def _exactly() -> None:
+    """Have a GPU multiply in the precision that it is given, by kernels that give the same bits again."""
+    torch.backends.cuda.matmul.allow_tf32 = False
+    torch.backends.cudnn.allow_tf32 = False
+    torch.backends.cudnn.deterministic = True
 
 
 def _flow(problem: Problem, pauses: Sequence[int] = ()) -> Flow[Any]:
