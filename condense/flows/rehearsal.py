@@ -18,7 +18,6 @@ from torch import Tensor, nn
 from condense import registry, schema
 from condense.data import Dataset
 from condense.flows.optimised import OptimisedFlow, Trained
-from condense.measure.measured import measured
 from condense.networks.errors import name, raised
 from condense.networks.modules import ModuleNetwork, Modules
 from condense.registry import said
@@ -91,10 +90,8 @@ def rehearsed(user: ModuleNetwork, flow: schema.Torch, data: Dataset, runs: Sequ
     )
 
 
-def seconds(
-    user: ModuleNetwork, flow: schema.Torch, measure: schema.Measure, data: Dataset, run: Run, **options: Any
-) -> tuple[float, float]:
-    """Return how long a step and a measurement of a network take as one of some in a stack.
+def seconds(user: ModuleNetwork, flow: schema.Torch, data: Dataset, run: Run, **options: Any) -> tuple[float, Trained]:
+    """Return how long a step of a network takes as one of some in a stack, and this stack as it is then.
 
     In a step is its share of looking at the loss. Some steps are timed after as many that are not: the first of them
     are slower.
@@ -103,10 +100,9 @@ def seconds(
     trainer = OptimisedFlow(dataclasses.replace(one_step(flow), look=STEPS))
     state = trainer.step(trainer.start(network, torch.empty(0)))
     assert isinstance(state, Trained)
-    measuring = _timed(lambda: measured(state, measure))
     look = _timed(lambda: trainer.measured(state.stage))
     steps = _timed(lambda: trainer.attempt(state)) - look
-    return (max(steps, 0.0) / STEPS + look / flow.look) / STACK, measuring / STACK
+    return (max(steps, 0.0) / STEPS + look / flow.look) / STACK, state
 
 
 def _timed(action: Callable[[], object]) -> float:

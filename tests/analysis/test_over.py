@@ -127,7 +127,7 @@ def test_a_map_has_a_cell_a_pair_and_marks_what_is_missing(runs):
         "no value: too few runs converged",
         "some runs did not converge (not used)",
     ]
-    assert ax.get_title().splitlines()[0] == r"$\mathrm{RD}_{w}$ over $\gamma$ and flow.rate"
+    assert ax.get_title().splitlines()[0] == r"$\mathrm{RD}_{w}$ over $\gamma$ and learning rate"
 
 
 def test_a_third_axis_has_a_map_for_each_of_its_values(runs):

@@ -39,9 +39,9 @@ def linear(m):
 class Attends(nn.Module):
     def __init__(self, m):
         super().__init__()
-        self.into = nn.Linear(1, 4 * m)
-        self.attention = nn.MultiheadAttention(4 * m, 2, batch_first=True)
-        self.out = nn.Linear(4 * m, 3)
+        self.into = nn.Linear(1, 2 * m)
+        self.attention = nn.MultiheadAttention(2 * m, 2, batch_first=True)
+        self.out = nn.Linear(2 * m, 3)
 
     def forward(self, x):
         h = self.into(x[..., None])

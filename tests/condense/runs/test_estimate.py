@@ -29,10 +29,10 @@ MODULES = {
 }
 
 LARGE = {
-    "modules": {**MODULES, "widths": [10_000]},
+    "modules": {**MODULES, "widths": [3000]},
     "modules and their sharpness": {
         **MODULES,
-        "widths": [1000],
+        "widths": [500],
         "measure": {"observables": ["relative_change", "sharpness"]},
     },
     "one dimension": {"widths": [200_000], "seeds": [0, 1]},
