@@ -230,6 +230,8 @@ class OptimisedFlow(Flow[schema.Torch]):
 
     def losses(self, network: Modules, f: Tensor, y: Tensor, own: bool = False) -> Tensor:
         """Return the mean loss of every run, given outputs (R, b, ...) and targets, which all share or each has own."""
+        if len(f) == 1:
+            return self._fitted(f[0], y[0] if own else y)[None]
         if network.vmapped:
             return torch.func.vmap(self._fitted, in_dims=(0, 0 if own else None))(f, y)
         return torch.stack([self._fitted(one, y[run] if own else y) for run, one in enumerate(f)])

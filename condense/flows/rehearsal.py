@@ -149,21 +149,18 @@ def _check_draw(user: ModuleNetwork, run: Run) -> None:
 
 def _forward(user: ModuleNetwork, run: Run, data: Dataset, options: Mapping[str, Any]) -> tuple[bool, Tensor]:
     """Return whether a module takes its inputs as integers, and its outputs on a few of them."""
-    network = Modules.build([run], data, user, vmapped=False, **options)
-    before = {key: values.clone() for key, values in network.module.named_buffers()}
-    try:
-        f = _outputs(network, data)
-        whole = False
-    except ValueError as error:
-        if not (data.x % 1 == 0).all():
-            raise
-        network = Modules.build([run], data, user, whole=True, vmapped=False, **options)
+    refused = None
+    for whole in (False, True) if (data.x % 1 == 0).all() else (False,):
+        network = Modules.build([run], data, user, whole=whole, vmapped=False, **options)
         before = {key: values.clone() for key, values in network.module.named_buffers()}
         try:
             f = _outputs(network, data)
-        except ValueError:
-            raise error from None
-        whole = True
+            break
+        except ValueError as error:
+            refused = refused or error
+    else:
+        assert refused is not None
+        raise refused
     for key, values in network.module.named_buffers():
         if not torch.equal(values, before[key]):
             raise ValueError(

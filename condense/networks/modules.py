@@ -251,6 +251,8 @@ class Modules(Batched):
         Attention is computed by matrix products: torch's fused kernels know no stack, and no second derivative.
         """
         with raised(self, f"forward at width {self.width}"), sdpa_kernel(SDPBackend.MATH):
+            if len(self.seeds) == 1:  # by itself a network needs none of what makes a stack
+                return self._output(tuple(block.squeeze(0) for block in weights), x.squeeze(0) if own else x)[None]
             if self.vmapped:
                 return torch.func.vmap(self._output, in_dims=(0, 0 if own else None))(weights, x)
             runs = range(len(self.seeds))
