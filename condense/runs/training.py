@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import json
 import math
+import os
 import time
 import traceback
 import warnings
@@ -232,7 +233,7 @@ def stack(problem: Problem, runs: Sequence[Run]) -> Network:
     """Return the networks of these runs, all of one width."""
     config, options = problem.config, problem.stacking
     if config.device != "cpu":
-        _exactly()
+        _set_precision(tf32=config.flow.modules and config.flow.tf32)
     if problem.user is not None:
         return Functional.build(runs, problem.data, problem.user, **options)
     if problem.modules is not None:
@@ -246,11 +247,13 @@ def stack(problem: Problem, runs: Sequence[Run]) -> Network:
     return TwoLayer.build(runs, problem.data, reduce=config.flow.rotation_invariant, **options)
 
 
-def _exactly() -> None:
-    """Have a GPU multiply in the precision that it is given, by kernels that give the same bits again."""
-    torch.backends.cuda.matmul.allow_tf32 = False
-    torch.backends.cudnn.allow_tf32 = False
+def _set_precision(tf32: bool) -> None:
+    """Have a GPU multiply in the precision that it is given, or by TF32, by kernels that give the same bits again."""
+    torch.backends.cuda.matmul.allow_tf32 = tf32
+    torch.backends.cudnn.allow_tf32 = tf32
     torch.backends.cudnn.deterministic = True
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # without it cuBLAS may add up in another order
+    torch.use_deterministic_algorithms(True, warn_only=True)
 
 
 def _flow(problem: Problem, pauses: Sequence[int] = ()) -> Flow[Any]:

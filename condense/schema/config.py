@@ -77,6 +77,9 @@ class Config:
             if chosen is not None and not set(chosen) & set(known):
                 refuse(f"snapshots.{key}", chosen, f"null, or some of {key} = {known}")
         _check_module(self.init, self.network, self.flow)
+        if self.flow.modules and self.flow.tf32 and (self.device == "cpu" or self.dtype != "float32"):
+            allowed = f"false with device={self.device} dtype={self.dtype}: it is for device=cuda dtype=float32"
+            refuse("flow.tf32", self.flow.tf32, allowed)
         if self.virtual:
             _check_virtual(self.virtual, self.init.antisymmetric, self.network.keep, self.dtype)
         if not all(line.count("@") == 1 and all(line.partition("@")) for line in self.accept_code):

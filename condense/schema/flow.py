@@ -180,7 +180,7 @@ class Torch(Flow):
 
     The rate `kwargs.lr` is a number or a formula in the width m and the coordinates of the plane. Training ends after
     `epochs` or `max_steps`, or where the loss over all training data, which is looked at every `look` steps, is at or
-    below `stop`.
+    below `stop`. `tf32` allows a GPU to round the factors of float32 products to 10 bits.
     """
 
     implementation: ClassVar = "condense.flows.optimised.OptimisedFlow"
@@ -198,6 +198,7 @@ class Torch(Flow):
     loss: str = "mse"
     clip: float | None = None
     look: int = 100
+    tf32: bool = False
     stop: float = 0.0
     max_steps: int = 1000
 

@@ -64,6 +64,12 @@ def test_modules_train_on_a_gpu_as_on_the_cpu(build, optimiser, dtype, tolerance
     np.testing.assert_allclose(gpu[changes], cpu[changes], rtol=tolerance, atol=tolerance)
 
 
+def test_tf32_is_used_if_it_is_asked_for_and_not_before():
+    exact, rounded = (numbers(modules(build, "cuda", "float32", tf32=tf32)) for tf32 in (False, True))
+    assert (exact["loss_final"] != rounded["loss_final"]).any()
+    np.testing.assert_allclose(rounded["loss_final"], exact["loss_final"], rtol=0.05)
+
+
 def test_a_gpu_gives_the_same_bits_again():
     one, two = (numbers(modules(Convolves, "cuda", "float32")) for _ in range(2))
     pd.testing.assert_frame_equal(one, two, check_exact=True)

@@ -135,6 +135,10 @@ BAD = {
         lambda: simulate(0.5, network=nn.Linear(1, 1), flow="torch"),
         r"condense.from_module\(build\) of a function build\(m\)",
     ),
+    "products that only a GPU rounds": (
+        lambda: simulate(0.5, network=from_module(sequence()), flow=schema.Torch(tf32=True), dtype="float32"),
+        r"flow.tf32 = True is not allowed: false with device=cpu dtype=float32: it is for device=cuda dtype=float32",
+    ),
     "a coordinate without effect": (
         lambda: simulate(
             0.5, 0.3, network=from_module(sequence()), data=(X, LABELS), flow=schema.Torch(loss="cross_entropy")
