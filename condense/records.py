@@ -162,6 +162,16 @@ def relative_changes(columns: pd.Index | list[str]) -> list[str]:
     return [name[3:] for name in columns if name.startswith("rd_") and name not in beside]
 
 
+def matrices(columns: pd.Index | list[str]) -> list[str]:
+    """Return the matrices of modules whose rows were covered, in order: "0.weight" for clusters_0.weight.
+
+    >>> matrices(["clusters_0.weight", "clusters_initial_exact_0.weight", "clusters_initial_exact"])
+    ['0.weight']
+    """
+    start = "clusters_initial_exact_"
+    return [name.removeprefix(start) for name in columns if name.startswith(start)]
+
+
 def frame(rows: list[dict[str, object]]) -> pd.DataFrame:
     """Return rows as a table with every column of a record; what a row lacks is missing, never guessed."""
     import pandas as pd

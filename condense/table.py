@@ -55,7 +55,7 @@ def _told(table: pd.DataFrame) -> dict[str, list[str]]:
             "" if pd.isna(row["clusters"]) else f"{_count(row, 'clusters_initial')} -> {_count(row, 'clusters')}"
             for row in table.to_dict("records")
         ]
-    for name in _of_rows(table):
+    for name in records.matrices(table.columns):
         pairs = zip(table[f"clusters_initial_{name}"], table[f"clusters_{name}"], strict=True)
         found[f"clusters_{name}"] = [f"{before:g} -> {after:g}" for before, after in pairs]
     if "loss_final" in table:
@@ -70,15 +70,9 @@ def _told(table: pd.DataFrame) -> dict[str, list[str]]:
 def _asked_for(table: pd.DataFrame) -> list[str]:
     """Return the columns that are there only where their observable was asked for."""
     known = {name for name in table if str(name).startswith(("rd_", "clusters_unweighted_", "loss_initial"))}
-    known |= {"loss_final", *(f"{column}_{name}" for name in _of_rows(table) for column in _OF_ROWS)}
+    known |= {"loss_final", *(f"{column}_{name}" for name in records.matrices(table.columns) for column in _OF_ROWS)}
     more = [name for name in table if name not in {*records.COLUMNS, *known, records.CURVE}]
     return [str(name) for name in (*_OPTIONAL, *more) if name in table and table[name].notna().any()]
-
-
-def _of_rows(table: pd.DataFrame) -> list[str]:
-    """Return the matrices of modules whose rows were covered."""
-    start = "clusters_initial_exact_"
-    return [str(name).removeprefix(start) for name in table if str(name).startswith(start)]
 
 
 def _texts(column: pd.Series[Any]) -> list[str]:

@@ -31,6 +31,9 @@ _NAMED = {"accuracy_test": "accuracy on the test set", "loss_test": "loss on the
 _OF_ROWS = {"clusters": "directions", "lines": "lines"}
 """What is counted of the rows of a matrix, and how a figure calls it."""
 
+_FLAGS = ("initial_", "capped_", "exact_")
+"""What is before the name of a matrix where it is not the count that is told."""
+
 _WIDE = 20.0
 """Numbers above 0 whose largest is so many times their smallest are drawn on a logarithmic scale."""
 
@@ -88,7 +91,7 @@ def _named(name: str) -> str:
         if name.startswith(prefix) and not name.endswith("_sup"):
             return f"${symbol(letter, name.removeprefix(prefix))}$"
     kind, _, matrix = name.partition("_")
-    if kind in _OF_ROWS and "." in matrix and not matrix.startswith("initial_"):
+    if kind in _OF_ROWS and "." in matrix and not matrix.startswith(_FLAGS):
         return f"{_OF_ROWS[kind]} of the rows of {matrix}"
     return _NAMED.get(name, name)
 

@@ -10,6 +10,7 @@ from analysis.pipeline import Analysis
 from analysis.stats.exponents import blocks
 from analysis.stats.infinite import Infinite
 from analysis.tables.places import plain, plane_of
+from condense import records
 
 __all__ = ["gaps"]
 
@@ -28,10 +29,8 @@ def gaps(analysis: Analysis) -> list[str]:
 
 
 def _without_clusters(runs: pd.DataFrame) -> str:
-    of_matrices = [name for name in runs if str(name).startswith("clusters_initial_exact_")]
-    if of_matrices:
-        column = str(of_matrices[0]).replace("initial_exact_", "")
-        return f"clusters are those of each matrix: --value {column}, over --x and --y"
+    if matrices := records.matrices(runs.columns):
+        return f"clusters are those of each matrix: --value clusters_{matrices[0]}, over --x and --y"
     return "no cluster counts: no run that converged has any; networks of your own are not counted"
 
 

@@ -198,3 +198,20 @@ def test_the_command_draws_what_is_asked_for_alone(folder, capsys):
     with pytest.raises(SystemExit):
         main([str(folder), "--where", "gamma"])
     assert "'gamma' is not KEY=VALUE" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("clusters_0.weight", "directions of the rows of 0.weight"),
+        ("lines_0.weight", "lines of the rows of 0.weight"),
+        ("clusters_capped_0.weight", "clusters_capped_0.weight"),
+        ("clusters_initial_0.weight", "clusters_initial_0.weight"),
+        ("accuracy_test", "accuracy on the test set"),
+    ],
+)
+def test_what_is_logged_of_modules_is_called_by_what_it_is(runs, name, told):
+    table = swept(runs)
+    table[name] = np.linspace(0.1, 1.0, len(table))
+    ax = figures.number_over(over(table, name, ["gamma", "flow.rate"], ["flow.rate"]))
+    assert ax.get_title().splitlines()[0].startswith(f"{told} over")

@@ -129,3 +129,9 @@ def test_nothing_converged_is_said_once(tmp_path):
     found = gaps(analyse(write(tmp_path, failed(power_law_rows(1.0, 0.0)))))
     assert found[0].startswith("no run converged")
     assert "no cluster counts: no run that converged has any; networks of your own are not counted" in found
+
+
+def test_clusters_of_modules_are_said_to_be_those_of_their_matrices(tmp_path):
+    rows = [{**row, "clusters": None, "clusters_initial_exact_0.weight": True} for row in power_law_rows(1.0, 0.0)]
+    found = gaps(analyse(write(tmp_path, rows)))
+    assert "clusters are those of each matrix: --value clusters_0.weight, over --x and --y" in found
