@@ -196,7 +196,7 @@ def _check_outputs(user: ModuleNetwork, flow: schema.Torch, f: object, data: Dat
     elif flow.loss in registry.REGISTRY["loss"] and got not in ((rows, *y.shape[1:]), (rows, *y.shape[1:], 1)):
         raise ValueError(
             f"{forward} returned shape {got} for {rows} inputs, and targets have shape {y.shape}; allowed is "
-            f"{(rows, *y.shape[1:])}"
+            f"{(rows, *y.shape[1:])}, or flow.loss=cross_entropy where targets are labels of classes"
         )
 
 

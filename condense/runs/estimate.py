@@ -23,7 +23,7 @@ LOADING_GB = {"mnist": 0.65}
 """The peak of the program where it is loading the data that takes most."""
 
 ROWS = 2**12
-"""Data points whose activations are held at once, as many as `condense.flows.optimised.ROWS`, or a minibatch."""
+"""Data points that modules look at together, as many as `condense.flows.optimised.ROWS`."""
 
 DROPOUT = 2.5
 """How many times longer a step is that takes its gradient from a sampled network."""
@@ -139,8 +139,9 @@ def _bytes(problem: Problem, width: int) -> float:
 
 
 def _rows(problem: Problem) -> int:
-    """Return for how many data points a stack of modules holds what its layers give."""
-    return min(ROWS, problem.config.flow.batch_size or len(problem.data.x))
+    """Return for how many data points a stack of modules holds what its layers give: those of a minibatch."""
+    n = len(problem.data.x)
+    return min(problem.config.flow.batch_size or n, n)
 
 
 def _looking_bytes(problem: Problem, width: int, runs: int) -> float:

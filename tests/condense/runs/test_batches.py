@@ -66,6 +66,14 @@ def test_a_stack_of_modules_has_no_more_parameters_and_activations_than_its_limi
     assert shapes(batches(Member(problem, run) for run in problem.runs.values())) == [(20, 2), (20, 2), (20, 3)]
 
 
+@pytest.mark.parametrize(("size", "held"), [(None, 5000), (4500, 4500), (9000, 5000)])
+def test_modules_are_estimated_to_hold_a_whole_minibatch(size, held):
+    x = np.random.default_rng(0).standard_normal((5000, 3))
+    config = schema.Config(widths=[20], network=schema.Module(), flow=schema.Torch(batch_size=size))
+    problem = Problem.of(config, Dataset(x, x[:, 0]), from_module(net))
+    assert estimate.features(problem, 20) == 5 * 20 + 1 + held * (20 + 20 + 1 + 3)
+
+
 def test_a_batch_has_no_more_runs_than_fit_into_memory():
     runs = wanted(widths=[20_000], seeds=range(6))
     problem = runs[0].problem
