@@ -31,6 +31,7 @@ REGISTRY: Mapping[str, Mapping[str, str]] = {
     },
     "network": {
         "two_layer": "condense.networks.two_layer.TwoLayer",
+        "three_layer": "condense.networks.three_layer.ThreeLayer",
         "residual": "condense.networks.residual.Residual",
     },
     "data": {name: f"condense.data.known.{name}" for name in DATA},

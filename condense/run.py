@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from condense.planes.scales import Scales
+from condense.planes.scales import LayerScales, Scales
 
 __all__ = ["Run"]
 
@@ -15,7 +15,7 @@ class Run:
     """One network to train, at a place that its scales say.
 
     Attributes:
-        scales: alpha, beta1 and beta2 of the network as it is computed.
+        scales: alpha and the standard deviations of the network as it is computed.
         neurons: Those of one copy.
         seed: That of its draw.
         stands_for: The width m of which the neurons are a sample, a *virtual* width; None: they are as many as m.
@@ -24,7 +24,7 @@ class Run:
         rate: Its learning rate, where runs that are trained together may have different ones.
     """
 
-    scales: Scales
+    scales: Scales | LayerScales
     neurons: int
     seed: int
     stands_for: float | None = None

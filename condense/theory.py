@@ -87,12 +87,22 @@ _STAGE = ", initial stage"
 
 TANH = Theory(f"two-layer tanh{_STAGE}", initial=True, small=True)
 
-_HOMOGENEOUS = {"relu": RELU, "leaky_relu": LEAKY_RELU}
+THREE_RELU = Theory("three-layer ReLU", PLANES["three_layer"])
+
+THREE_LEAKY_RELU = Theory("three-layer leaky ReLU", PLANES["three_layer"])
+
+_HOMOGENEOUS = {
+    ("two_layer", "relu"): RELU,
+    ("two_layer", "leaky_relu"): LEAKY_RELU,
+    ("three_layer", "relu"): THREE_RELU,
+    ("three_layer", "leaky_relu"): THREE_LEAKY_RELU,
+}
 
 
 def named(name: str) -> Theory:
-    """Return the theory of this name on the plane of two layers, `NONE` for any other."""
-    known = (RELU, LEAKY_RELU, early(RELU), early(LEAKY_RELU), TANH)
+    """Return the theory of this name on its own plane, `NONE` for any other."""
+    to_the_end = tuple(_HOMOGENEOUS.values())
+    known = (*to_the_end, *map(early, to_the_end), TANH)
     return next((theory for theory in known if theory.name == name), NONE)
 
 
@@ -108,19 +118,18 @@ def early(theory: Theory) -> Theory:
 def holding(network: str, activation: str, flow: str, keep: float = 1.0, left: float = 0.0) -> Theory:
     """Return the theory that holds for runs, `NONE` where the plane predicts nothing that we know of.
 
-    Two layers of a positively homogeneous activation, without dropout, under gradient flow: to the end of training. Of
-    tanh, which bends, to the end of the initial stage: as long as `left`, the share of the first loss at the end, is at
+    Two or three layers of a positively homogeneous activation, without dropout, under gradient flow: to the end of
+    training. Of two of tanh, which bends, to the end of the initial stage: as long as `left`, the share of the first loss at the end, is at
     least `INITIAL`. Of the others more is known to there than later: the exponents in the wedge.
 
     >>> holding("two_layer", "relu", "exponential").name, bool(holding("residual", "", "exponential"))
     ('two-layer ReLU', False)
     """
-    if network != "two_layer" or flow not in FLOWS or not FLOWS[flow].gradient or keep < 1:
+    if flow not in FLOWS or not FLOWS[flow].gradient or keep < 1:
         return NONE
-    if activation in _HOMOGENEOUS:
-        held = _HOMOGENEOUS[activation]
+    if held := _HOMOGENEOUS.get((network, activation)):
         return early(held) if left >= INITIAL else held
-    return TANH if activation == "tanh" and left >= INITIAL else NONE
+    return TANH if (network, activation) == ("two_layer", "tanh") and left >= INITIAL else NONE
 
 
 def behind(runs: pd.DataFrame) -> Theory:

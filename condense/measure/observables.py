@@ -16,7 +16,7 @@ from condense.flows.base import State
 from condense.flows.optimised import Trained
 from condense.measure.clusters import Cover, covers, mean_abs_cosine
 from condense.measure.reduction import NoOutputError, reduced
-from condense.networks.base import OfNeurons, Theta
+from condense.networks.base import OfNeurons, Theta, WithDirections
 from condense.networks.two_layer import TwoLayer
 from condense.schema import Measure
 
@@ -28,14 +28,21 @@ Observable = Callable[[State, Measure], Columns]
 
 
 def relative_change(state: State, measure: Measure) -> Columns:
-    """Return RD = |theta - theta(0)| / |theta(0)| of every block and of all, final and as supremum over the steps."""
-    final = state.stage.relative_change()
+    """Return RD = |theta - theta(0)| / |theta(0)| of every block and of all, final and as supremum over the steps.
+
+    Of three layers also the change of W2 in operator norm, and RD of each copy, which may differ.
+    """
+    network, final = state.network, state.stage.relative_change()
     columns = {f"rd_{block}": change.tolist() for block, change in final.items()}
+    if isinstance(network, WithDirections):
+        columns |= {name: change.tolist() for name, change in network.of_copies(state.displacement).items()}
     return {**columns, **{f"rd_{block}_sup": change.tolist() for block, change in state.sup.items()}}
 
 
 def clusters(state: State, measure: Measure) -> Columns:
     """Return the number of directions and lines that cover the neurons, before and after; none without neurons.
+
+    Of three layers the neurons are those of the first, which count by |w_k| times the length of column k of W2.
 
     Of modules those of the rows of every matrix of weights, each counting by its length: the columns have the name of
     the parameter behind them, "clusters_0.weight".
@@ -43,7 +50,7 @@ def clusters(state: State, measure: Measure) -> Columns:
     if isinstance(state, Trained):
         return _of_rows(state, measure)
     network = state.network
-    if not isinstance(network, OfNeurons):
+    if not isinstance(network, WithDirections):
         return {}
     after, before = _neurons(network, state.displacement), _initial_covers(network, measure)
     rows = [_row(*pair, measure) for pair in zip(after, before, strict=True)]
@@ -53,7 +60,7 @@ def clusters(state: State, measure: Measure) -> Columns:
 def unweighted(state: State, measure: Measure) -> Columns:
     """Return how many directions and lines cover the active neurons if each counts alike; none without neurons."""
     network = state.network
-    if not isinstance(network, OfNeurons):
+    if not isinstance(network, WithDirections):
         return {}
     counted = [
         replace(each, amplitudes=np.ones_like(each.amplitudes)) for each in _neurons(network, state.displacement)
@@ -151,7 +158,7 @@ class _Neurons:
         )
 
 
-def _neurons(network: OfNeurons, displacement: Theta) -> Iterator[_Neurons]:
+def _neurons(network: WithDirections, displacement: Theta) -> Iterator[_Neurons]:
     for run in zip(*network.neurons(displacement), strict=True):
         directions, amplitudes, active = (x.cpu().numpy() for x in (run[0].double(), run[1].double(), run[2]))
         chosen = np.flatnonzero(active & np.isfinite(amplitudes))
@@ -226,7 +233,7 @@ def _spectrum(matrices: torch.Tensor) -> tuple[list[float], list[float]]:
     return tuple(torch.where(sound, x, math.nan).tolist() for x in (rank, top))  # type: ignore[return-value]
 
 
-def _initial_covers(network: OfNeurons, measure: Measure) -> list[Cover]:
+def _initial_covers(network: WithDirections, measure: Measure) -> list[Cover]:
     """Return the cover of the initial weights of every run; runs that start alike are counted once."""
     keys = [(start, repr(measure)) for start in network.starts]
     for run, key in enumerate(keys):

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 __all__ = ["Gauge", "LinearStage", "Network", "OfNeurons", "Point", "Stage", "Theta", "column", "norms"]
-__all__ += ["minus", "numpy_stream", "torch_stream"]
+__all__ += ["WithDirections", "minus", "numpy_stream", "torch_stream"]
 
 Theta = tuple[Tensor, ...]
 """A tensor for every block of normalised parameters, runs on the leading axis."""
@@ -134,8 +134,8 @@ class Network(Protocol):
         """Return the stack of these runs."""
 
 
-class OfNeurons(ABC):
-    """What a network has besides, if it knows what a neuron is."""
+class WithDirections(ABC):
+    """What a network has besides, if it knows the neurons that see the data."""
 
     notes: dict[Any, Any]  # what has been found out about its starts, kept with the draws by whoever did
 
@@ -146,16 +146,28 @@ class OfNeurons(ABC):
 
     @property
     @abstractmethod
-    def rest(self) -> Theta:
+    def rest(self) -> Any:
         """The displacement zero."""
+
+    @abstractmethod
+    def neurons(self, displacement: Any) -> tuple[Tensor, Tensor, Tensor]:
+        """Return directions (R, d, m), amplitudes (R, m) and which neurons are active (R, m)."""
+
+    def of_copies(self, displacement: Any) -> dict[str, Tensor]:
+        """Return what is told beside RD of networks whose copies or norms differ, by column, each of shape (R,)."""
+        return {}
+
+    @abstractmethod
+    def select(self, runs: Tensor) -> Self:
+        """Return the stack of these runs."""
+
+
+class OfNeurons(WithDirections):
+    """What a network of two layers has besides: each of its neurons has one output weight."""
 
     @abstractmethod
     def weights(self, displacement: Theta) -> dict[str, Tensor]:
         """Return w (R, neurons, r) and a (R, neurons), among others."""
-
-    @abstractmethod
-    def neurons(self, displacement: Theta) -> tuple[Tensor, Tensor, Tensor]:
-        """Return directions (R, d, m), amplitudes (R, m) and which neurons are active (R, m)."""
 
     @abstractmethod
     def mean_input(self, targets: Tensor) -> Tensor:
@@ -172,10 +184,6 @@ class OfNeurons(ABC):
     @abstractmethod
     def share_along(self, displacement: Theta, vectors: Tensor) -> Tensor:
         """Return |w v| / |w| over all neurons, in the span of the data, for unit vectors v along `vectors`, (R,)."""
-
-    @abstractmethod
-    def select(self, runs: Tensor) -> Self:
-        """Return the stack of these runs."""
 
 
 class LinearStage(ABC):

@@ -262,4 +262,5 @@ def _check_outputs(network: Functional) -> None:
 
 
 def _beta(run: Run, powers: tuple[float, float]) -> float:
+    assert isinstance(run.scales, Scales)
     return float(run.scales.kappa ** powers[0] * run.scales.kappa_prime ** powers[1])

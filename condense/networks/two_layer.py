@@ -6,7 +6,7 @@ import functools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, cast
 
 import numpy as np
 import torch
@@ -17,8 +17,10 @@ from condense.data import Dataset
 from condense.networks import activations, kinks
 from condense.networks.base import Gauge, LinearStage, OfNeurons, Stage, Theta, column, minus, norms, numpy_stream
 from condense.networks.batched import Batched, shared
+from condense.networks.draws import drawn, stacked
 from condense.networks.span import span_basis, with_bias
 from condense.networks.unrolled import LEAKS, POINTS
+from condense.planes.scales import Scales
 from condense.run import Run
 
 __all__ = ["TwoLayer", "TwoLayerStage"]
@@ -113,18 +115,19 @@ class TwoLayer(Batched, OfNeurons):
         x = with_bias(data.x) if bias else data.x
         basis = span_basis(x)
         seeds = list({run.seed: None for run in runs})
-        w, a, outside = zip(*(_draw(seed, runs[0].neurons, basis, reduce) for seed in seeds), strict=True)
+        w, a, outside = zip(*(drawn(seed, runs[0].neurons, basis, reduce) for seed in seeds), strict=True)
         number = functools.partial(column, like=dtype, device=device)
-        drawn = tuple(_stacked(block).to(device=device, dtype=dtype) for block in (w, a))
-        lengths = norms(drawn)
+        scales = [cast(Scales, run.scales) for run in runs]
+        start = tuple(stacked(block).to(device=device, dtype=dtype) for block in (w, a))
+        lengths = norms(start)
         inputs = torch.as_tensor(x @ basis if reduce else x, dtype=dtype, device=device)
         leak = LEAKS.get(activation) if len(inputs) <= POINTS else None
         return cls(
-            kappa=number([run.scales.kappa for run in runs]),
-            kappa_prime=number([run.scales.kappa_prime for run in runs]),
-            betas=(number([run.scales.beta2 for run in runs]), number([run.scales.beta1 for run in runs])),
+            kappa=number([each.kappa for each in scales]),
+            kappa_prime=number([each.kappa_prime for each in scales]),
+            betas=(number([each.beta2 for each in scales]), number([each.beta1 for each in scales])),
             draw=torch.tensor([seeds.index(run.seed) for run in runs], device=device),
-            drawn=drawn,
+            drawn=start,
             lengths=((lengths[0] ** 2 + number(outside)).sqrt() if reduce else lengths[0], lengths[1]),
             outside=number(outside),
             inputs=inputs,
@@ -441,24 +444,3 @@ class TwoLayerStage(Batched, LinearStage):
             yield from zip(network.tiles(whole=True), self.kept, strict=True)
         else:
             yield from ((tile, network.features(self.displacement, tile)[:2]) for tile in network.tiles())
-
-
-def _stacked(arrays: Sequence[np.ndarray]) -> Tensor:
-    """Return arrays on a new leading axis, a single one without a copy."""
-    return torch.from_numpy(np.stack(arrays) if len(arrays) > 1 else arrays[0][None])
-
-
-def _draw(seed: int, m: int, basis: np.ndarray, reduce: bool) -> tuple[np.ndarray, np.ndarray, float]:
-    """Return w, a and |w|^2 outside the span: defined in the span, and the same draw when lifted to d dimensions."""
-    d, r = basis.shape
-    a = numpy_stream(seed, m, 0).standard_normal(m)
-    w = numpy_stream(seed, m, 1).standard_normal((r, m))
-    outside = float(numpy_stream(seed, m, 2).chisquare(m * (d - r))) if d > r else 0.0
-    if reduce:
-        return w, a, outside
-    w = basis @ w
-    if d > r:
-        rest = numpy_stream(seed, m, 3).standard_normal((d, m))
-        rest -= basis @ (basis.T @ rest)
-        w += rest * np.sqrt(outside / np.square(rest).sum())
-    return w, a, outside

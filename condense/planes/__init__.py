@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from condense.planes import two_layer
+from condense.planes import layers, two_layer
 from condense.planes.plane import Axis, Initialisation, Plane
 
 __all__ = ["PLANES", "Axis", "Initialisation", "Plane", "with_columns"]
 
-PLANES: dict[str, Plane] = {two_layer.PLANE.name: two_layer.PLANE}
+PLANES: dict[str, Plane] = {plane.name: plane for plane in (two_layer.PLANE, layers.THREE)}
 """All planes by name; the first is that of records which say nothing."""
 
 

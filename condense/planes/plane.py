@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from condense.planes.scales import Scales
+from condense.planes.scales import LayerScales, Scales
 
 __all__ = ["Axis", "Initialisation", "Plane"]
 
@@ -42,7 +42,7 @@ class Initialisation:
     """Where an initialisation lies asymptotically, and its exact scales for a width and an input dimension."""
 
     point: tuple[float, float]
-    scales: Callable[[float, int], Scales]
+    scales: Callable[[float, int], Scales | LayerScales]
 
 
 def _nowhere(x: float, y: float) -> bool:
@@ -56,6 +56,7 @@ class Plane:
     Attributes:
         name: As it is chosen, init=NAME, and told in the column `initialisation` of its runs.
         axes: x and y.
+        layers: Those of the networks whose scales it gives.
         initialisation: The scales of every block at a point, as functions of width and input dimension.
         named: Points that have a name, "mean field, Xavier" say.
         blocks: The blocks of parameters that there are predictions of; none without a theory.
@@ -70,6 +71,7 @@ class Plane:
     name: str
     axes: tuple[Axis, Axis]
     initialisation: Callable[[float, float], Initialisation]
+    layers: int = 2
     named: Mapping[tuple[float, float], str] = field(default_factory=dict)
     blocks: tuple[str, ...] = ()
     exponents: Callable[[float, float], Mapping[str, float]] = lambda x, y: {}

@@ -1,4 +1,4 @@
-"""The scales of a two-layer network and where they lie on its plane. No torch here."""
+"""The scales of networks, and where those of two layers lie on their plane. No torch here."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
-__all__ = ["PlanePoint", "Scales"]
+__all__ = ["LayerScales", "PlanePoint", "Scales"]
 
 
 class PlanePoint(NamedTuple):
@@ -34,6 +34,12 @@ class Scales:
         """kappa' = beta1 / beta2."""
         return self.beta1 / self.beta2
 
+    @property
+    def columns(self) -> dict[str, float]:
+        """What records have of them, by name."""
+        names = ("kappa", "kappa_prime", "beta1", "beta2", "alpha")
+        return {name: getattr(self, name) for name in names}
+
     @classmethod
     def at(cls, point: PlanePoint, width: float) -> Scales:
         """Return the realisation with alpha = 1: beta1 = m^-(gamma + gamma')/2, beta2 = m^-(gamma - gamma')/2.
@@ -50,3 +56,23 @@ class Scales:
             raise ValueError(f"width = {width}: the exponents of a scale need a width above 1")
         log_width = math.log(width)
         return PlanePoint(-math.log(self.kappa) / log_width, -math.log(self.kappa_prime) / log_width)
+
+
+@dataclass(frozen=True)
+class LayerScales:
+    """The scales of L layers at one width: output 1/alpha, and the standard deviation of every layer, inputs first."""
+
+    alpha: float
+    betas: tuple[float, ...]
+
+    @property
+    def kappa(self) -> float:
+        """kappa = prod_l beta_l / alpha."""
+        return math.prod(self.betas) / self.alpha
+
+    @property
+    def columns(self) -> dict[str, float]:
+        """What records have of them, by name: beta_w1, beta_w2, ..., beta_a."""
+        *hidden, last = self.betas
+        layers = {f"beta_w{number}": beta for number, beta in enumerate(hidden, start=1)}
+        return {"kappa": self.kappa, "alpha": self.alpha, **layers, "beta_a": last}

@@ -17,6 +17,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 
+from condense.planes import water
 from condense.planes.plane import Axis, Initialisation, Plane
 from condense.planes.powers import PowerLaw
 from condense.planes.scales import PlanePoint, Scales
@@ -87,32 +88,22 @@ def spelled_out(alpha: PowerLaw, beta1: PowerLaw, beta2: PowerLaw) -> Initialisa
     return Initialisation(point, lambda m, d: Scales(alpha(m), beta1(m), beta2(m)))
 
 
-def _water_level(gain: float, floors: tuple[float, ...]) -> float:
-    """Return rho with sum_l max(0, floor_l + rho) = 2 gain, for gain > 0."""
-    highest_first = sorted(floors, reverse=True)
-    for wet in range(1, len(floors) + 1):
-        rho = (2 * gain - sum(highest_first[:wet])) / wet
-        if wet == len(floors) or highest_first[wet] + rho <= 0:
-            break
-    return rho
-
-
 def exponents(gamma: float, gamma_prime: float) -> dict[str, float]:
     """Return the predicted S_w, S_a and S_theta: RD ~ m^S for the input weights, the output weights, all of them.
 
     With d = gamma - 1 and the time scales m^theta of the layers, theta_w = -gamma', theta_a = gamma',
 
         S_l = phi(theta_l + rho),    phi(h) = h for h <= 0, h/2 for h > 0,    S_theta = max(S_w, S_a),
-        rho = d - |gamma'| for d <= 0, else the root of sum_l max(0, theta_l + rho) = 2 d.
+        rho = d - |gamma'| for d <= 0, else the root of sum_l max(0, theta_l + rho) = 2 d
+
+    (`condense.planes.water`).
 
     >>> exponents(1.75, 0.0)["w"]
     0.375
     """
     theta = {"w": -gamma_prime, "a": gamma_prime}
-    d = gamma - 1
-    rho = d - abs(gamma_prime) if d <= 0 else _water_level(d, tuple(theta.values()))
-    heights = {block: scale + rho for block, scale in theta.items()}
-    found = {block: h if h <= 0 else h / 2 for block, h in heights.items()}
+    heights = dict(zip(theta, water.heights(gamma - 1, [*theta.values()]), strict=True))
+    found = {block: water.change(h) for block, h in heights.items()}
     return {**found, "theta": max(found.values())}
 
 

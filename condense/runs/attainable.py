@@ -47,7 +47,7 @@ def floor(data: Dataset, dtype: str = "float64", vanishing: bool = False) -> Flo
     return Floor(float(np.mean(excess**2)), worst, int(same[np.abs(y[same] - y[worst]).argmax()]))
 
 
-def check(config: schema.Config, data: Dataset, two_layer: bool) -> None:
+def check(config: schema.Config, data: Dataset, layered: bool) -> None:
     """Refuse data on which the stop is met before the first step, or never.
 
     With flow.stop=0 training goes on for flow.max_steps or until nothing moves, whatever the data.
@@ -60,7 +60,7 @@ def check(config: schema.Config, data: Dataset, two_layer: bool) -> None:
     if stop > 0:
         if config.init.antisymmetric:
             _check_start(data, stop)
-        vanishing = two_layer and not config.network.bias and config.network.activation in VANISHING
+        vanishing = layered and not config.network.bias and config.network.activation in VANISHING
         _check_floor(data, floor(data, config.dtype, vanishing), stop)
 
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from condense.flows.base import Saved
+from condense.networks.low_rank import LowRank
 from durable import files
 
 __all__ = ["Arrays", "Checkpoint", "CheckpointError", "arrays", "restored"]
@@ -95,6 +96,8 @@ def arrays(saved: Saved) -> Arrays:
 def _named(tree: Any, name: str) -> list[tuple[str, NDArray[Any]]]:
     if isinstance(tree, Tensor):
         return [(name, tree.cpu().numpy())]
+    if isinstance(tree, LowRank):
+        tree = tree.parts
     branches = tree.items() if isinstance(tree, dict) else enumerate(tree)
     return [pair for key, branch in branches for pair in _named(branch, _below(name, key))]
 
@@ -113,6 +116,9 @@ def _filled(like: Any, values: Arrays, name: str) -> Any:
         return {key: _filled(branch, values, _below(name, key)) for key, branch in like.items()}
     if isinstance(like, tuple):
         return tuple(_filled(branch, values, _below(name, key)) for key, branch in enumerate(like))
+    if isinstance(like, LowRank):
+        rows = values.get(_below(name, "p"))
+        return LowRank(**_filled(like.padded(0 if rows is None else rows.shape[2]).parts, values, name))
     if name not in values or values[name].shape != like.shape:
         raise CheckpointError(f"a checkpoint without {name!r} of shape {tuple(like.shape)}: of other code, it seems")
     return torch.as_tensor(values[name]).to(like)

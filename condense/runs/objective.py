@@ -70,8 +70,10 @@ def mean(runs: pd.DataFrame, name: str) -> float:
 def _columns(observable: str, problem: Problem) -> tuple[str, ...]:
     if observable != "relative_change":
         return OF.get(observable, ())
-    blocks = ("w", "a") if problem.user is None else tuple(problem.user.scales)
-    return tuple(f"rd_{block}{end}" for end in ("", "_sup") for block in (*blocks, "theta"))
+    closed = ("w1", "w2", "a") if problem.three_layer else ("w", "a")
+    blocks = closed if problem.user is None else tuple(problem.user.scales)
+    more = ("rd_w2_op",) if problem.three_layer else ()
+    return (*(f"rd_{block}{end}" for end in ("", "_sup") for block in (*blocks, "theta")), *more)
 
 
 def _refusal(name: str, allowed: Iterable[str]) -> str:

@@ -19,12 +19,11 @@ from condense.code import own, sources
 from condense.data import Dataset
 from condense.networks.span import span_basis, with_bias
 from condense.networks.unrolled import LEAKS, kernels, unrollable
-from condense.planes.scales import Scales
 from condense.run import Run
 from condense.runs import attainable, identity
 from condense.runs.provenance import provenance
 from condense.schema.idle import refuse_idle
-from condense.schema.measure import OF_LAYERS, OF_MODULES, WITHOUT_NEURONS
+from condense.schema.measure import OF_LAYERS, OF_MODULES, OF_THREE_LAYERS, WITHOUT_NEURONS
 
 if TYPE_CHECKING:
     from condense.flows.rehearsal import Rehearsed
@@ -90,22 +89,39 @@ class Problem:
             )
         if modules is None:
             data.check_scalar()
-            attainable.check(config, data, two_layer=problem.two_layer)
+            attainable.check(config, data, layered=problem.layered)
             refuse_idle("measure.", config.measure, OF_LAYERS)
             problem._check_scales()
         else:
             refuse_idle("measure.", config.measure, OF_MODULES)
         if user is not None:
             refuse_idle("measure.", config.measure, WITHOUT_NEURONS)
+        if problem.three_layer:
+            refuse_idle("measure.", config.measure, OF_THREE_LAYERS)
         problem._check_first_pass()
         if modules is not None:
             problem._check_coordinates(modules)
         return problem
 
     @property
-    def two_layer(self) -> bool:
-        """Whether its network is the two-layer one, whose neurons are known."""
+    def layered(self) -> bool:
+        """Whether its network is one of two or three layers in closed form, whose neurons are known."""
         return self.user is None and self.modules is None
+
+    @property
+    def two_layer(self) -> bool:
+        """Whether its network is the two-layer one."""
+        return self.layered and self._layers == 2
+
+    @property
+    def three_layer(self) -> bool:
+        """Whether its network is the three-layer one."""
+        return self.layered and self._layers == 3
+
+    @property
+    def _layers(self) -> int:
+        network = self.config.network
+        return network.layers if isinstance(network, schema.Network) else 0
 
     @functools.cached_property
     def runs(self) -> dict[str, Run]:
@@ -210,10 +226,10 @@ class Problem:
             "neurons": run.neurons,
             "virtual": run.virtual,
             "seed": run.seed,
-            **({} if self.modules else _scales(scales)),
+            **({} if self.modules else scales.columns),
             "antisymmetric": init.antisymmetric,
             "network": self.modules.label if self.modules else network.get("_target_") or network["name"],
-            "activation": config.network.activation if self.two_layer else "",
+            "activation": config.network.activation if self.layered else "",
             "keep": config.network.keep,
             "data": self.data.name,
             "flow": config.flow.name,
@@ -230,7 +246,7 @@ class Problem:
         for width in (*self.config.widths, *self.config.virtual.widths):
             try:
                 found = scales(float(width), self.data.x.shape[1])
-                sound = all(0 < x < math.inf for x in (found.kappa, found.kappa_prime, found.beta1, found.beta2))
+                sound = all(0 < x < math.inf for x in found.columns.values())
             except (OverflowError, ZeroDivisionError):
                 sound = False
             if not sound:
@@ -282,11 +298,6 @@ class Problem:
 _passed: set[str] = set()
 
 _tried: dict[str, Rehearsed] = {}
-
-
-def _scales(scales: Scales) -> dict[str, float]:
-    """Return the columns of the scales of two layers."""
-    return {name: getattr(scales, name) for name in ("kappa", "kappa_prime", "beta1", "beta2", "alpha")}
 
 
 def _networks(

@@ -28,6 +28,7 @@ from condense.networks.errors import out_of_memory
 from condense.networks.functional import Functional
 from condense.networks.fused import FusedStage
 from condense.networks.modules import Modules
+from condense.networks.three_layer import ThreeLayer
 from condense.networks.two_layer import TwoLayer
 from condense.records import CURVE
 from condense.run import Run
@@ -242,7 +243,10 @@ def stack(problem: Problem, runs: Sequence[Run]) -> Network:
             runs, problem.data, problem.modules, whole=tried.whole, vmapped=tried.vmapped, **options
         )
     network = config.network
-    options |= {"activation": network.activation, "bias": network.bias, "keep": network.keep}
+    options |= {"activation": network.activation, "bias": network.bias}
+    if problem.three_layer:
+        return ThreeLayer.build(runs, problem.data, **options)  # type: ignore[return-value]  # steps in few rows
+    options["keep"] = network.keep
     options["stages"] = FusedStage.at if problem.fused else None
     return TwoLayer.build(runs, problem.data, reduce=config.flow.rotation_invariant, **options)
 

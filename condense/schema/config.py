@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from condense.schema import plain
 from condense.schema.checks import refuse, whole
 from condense.schema.flow import FLOWS, Descent, Exponential
-from condense.schema.init import INITS, OnPlane, Plane
+from condense.schema.init import INITS, Named, NamedThreeLayer, OnPlane, Plane
 from condense.schema.measure import Measure
 from condense.schema.network import NETWORKS, Data, Module, Network
 from condense.schema.snapshots import Snapshots
@@ -57,6 +57,8 @@ class Config:
                 names = " or ".join(kind.__name__ for kind in kinds.values())
                 refuse(key, getattr(self, key), f"a condense.schema.{names}")
         plain.settle(self)
+        if type(self.init) is Named and isinstance(self.network, Network) and self.network.layers == 3:
+            self.init = NamedThreeLayer(**asdict(self.init))
         if self.init.antisymmetric is None:
             self.init = replace(self.init, antisymmetric=not isinstance(self.network, Module))
         for key in ("widths", "seeds"):
@@ -77,6 +79,8 @@ class Config:
             if chosen is not None and not set(chosen) & set(known):
                 refuse(f"snapshots.{key}", chosen, f"null, or some of {key} = {known}")
         _check_module(self.init, self.network, self.flow)
+        if isinstance(self.network, Network):
+            _check_layers(self.init, self.network, self.flow)
         if self.flow.modules and self.flow.tf32 and (self.device == "cpu" or self.dtype != "float32"):
             allowed = f"false with device={self.device} dtype={self.dtype}: it is for device=cuda dtype=float32"
             refuse("flow.tf32", self.flow.tf32, allowed)
@@ -116,6 +120,17 @@ def _check_module(init: Any, network: Any, flow: Any) -> None:
         refuse("network.name", network.target or network.name, f"module with flow={flow.name}, add network=module")
     if module and not isinstance(init, OnPlane):
         refuse("init", init.name, "a point of a plane with network=module, init.gamma=0.5 say")
+
+
+def _check_layers(init: Any, network: Network, flow: Any) -> None:
+    """Refuse a place whose scales are those of other layers, and a flow that needs dense matrices."""
+    name = network.target or network.name
+    if init.plane.layers != network.layers:
+        three = network.layers == 3
+        fitting = "three_layer, or ntk, lecun, he, xavier," if three else "a place of two layers, init=plane say,"
+        refuse("init", init.name, f"{fitting} with network={name}")
+    if network.layers == 3 and flow.name != "exponential":
+        refuse("flow.name", flow.name, "exponential with network=three_layer; others train network=module, flow=torch")
 
 
 def _check_virtual(virtual: Virtual, antisymmetric: bool, keep: float, dtype: str) -> None:

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field, fields, make_dataclass
 from typing import Any, ClassVar
 
 from condense import planes, registry
-from condense.planes import Initialisation, two_layer
+from condense.planes import Initialisation, layers, two_layer
 from condense.planes.powers import PowerLaw
 from condense.schema.checks import finite, refuse
 from condense.schema.plain import settle
 
-__all__ = ["INITS", "PLACE", "Named", "OnPlane", "Plane", "SpelledOut"]
+__all__ = ["INITS", "PLACE", "Named", "NamedThreeLayer", "OnPlane", "Plane", "SpelledOut", "ThreeLayer"]
 
 
 class OnPlane:
@@ -57,6 +57,17 @@ class Plane(OnPlane):
     plane = two_layer.PLANE
 
 
+@dataclass
+class ThreeLayer(OnPlane):
+    """init=three_layer: kappa_3 = m^-gamma3 and beta_2 = beta_3 = m^-gamma2 beta_1, realised with alpha = 1."""
+
+    gamma3: float = 1.5
+    gamma2: float = 0.0
+    antisymmetric: bool | None = None
+
+    plane = layers.THREE
+
+
 def on(plane: planes.Plane) -> type[OnPlane]:
     """Return the config class of the points of a plane, init=NAME."""
     keys: list[tuple[str, Any, Any]] = [(axis.column, float, field(default=axis.default)) for axis in plane.axes]
@@ -65,9 +76,9 @@ def on(plane: planes.Plane) -> type[OnPlane]:
     return make_dataclass(plane.name, keys, bases=(OnPlane,), namespace=content)
 
 
-POINTS: Mapping[str, type[OnPlane]] = {
-    name: Plane if plane is two_layer.PLANE else on(plane) for name, plane in planes.PLANES.items()
-}
+_OURS: Mapping[str, type[OnPlane]] = {kind.plane.name: kind for kind in (Plane, ThreeLayer)}
+
+POINTS: Mapping[str, type[OnPlane]] = {name: _OURS.get(name) or on(plane) for name, plane in planes.PLANES.items()}
 """The config class of the points of every plane, by its name."""
 
 
@@ -79,12 +90,17 @@ class Named:
     antisymmetric: bool = True
 
     plane: ClassVar[planes.Plane] = two_layer.PLANE
+    known: ClassVar[Mapping[str, Initialisation]] = two_layer.NAMED
 
     def __post_init__(self) -> None:
         settle(self, "init.")
-        if self.name not in two_layer.NAMED:
-            guess = registry.nearest(self.name, two_layer.NAMED)
-            refuse("init.name", self.name, f"one of {', '.join(two_layer.NAMED)}{guess}")
+        if self.name not in self.known:
+            guess = registry.nearest(self.name, self.known)
+            refuse("init.name", self.name, f"one of {', '.join(self.known)}{self._of}{guess}")
+
+    @property
+    def _of(self) -> str:
+        return "" if self.plane is two_layer.PLANE else f" with network={self.plane.name}"
 
     @property
     def folder(self) -> str:
@@ -93,7 +109,15 @@ class Named:
 
     def resolve(self) -> Initialisation:
         """Return the place on the plane and the scales."""
-        return two_layer.NAMED[self.name]
+        return self.known[self.name]
+
+
+@dataclass
+class NamedThreeLayer(Named):
+    """The same of three layers, beside network=three_layer."""
+
+    plane = layers.THREE
+    known = layers.named(3)
 
 
 @dataclass

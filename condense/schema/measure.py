@@ -10,7 +10,7 @@ from condense.schema.checks import refuse
 from condense.schema.idle import Idle, refuse_idle
 from condense.schema.plain import settle
 
-__all__ = ["OF_LAYERS", "OF_MODULES", "WITHOUT_NEURONS", "Measure", "tried"]
+__all__ = ["OF_LAYERS", "OF_MODULES", "OF_THREE_LAYERS", "WITHOUT_NEURONS", "Measure", "tried"]
 
 OF_NEURONS = ("clusters", "unweighted", "alignment", "reduction")
 """Observables that a network without known neurons does not have."""
@@ -111,6 +111,16 @@ OF_MODULES = (
     Idle(("reduction",), lambda own: not own._observes(), "with network=module, whose output weights are not known"),
 )
 """What has no effect for modules of torch."""
+
+OF_THREE_LAYERS = (
+    Idle(
+        ("observables",),
+        lambda own: any(name in ("alignment", "reduction") for name in own.observables),
+        "as to alignment, reduction with network=three_layer, whose neurons have no output weights of their own",
+    ),
+    Idle(("reduction",), lambda own: not own._observes(), "with network=three_layer, whose neurons are not merged"),
+)
+"""What has no effect for three layers."""
 
 WITHOUT_NEURONS = (
     Idle(

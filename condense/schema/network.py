@@ -13,6 +13,9 @@ from condense.schema.plain import settle
 
 __all__ = ["NETWORKS", "Data", "Module", "Network"]
 
+LAYERS = {"two_layer": 2, "three_layer": 3}
+"""The networks in closed form, with their layers."""
+
 MOST = 10**6
 """Data points whose pairs could be held in any memory."""
 
@@ -21,7 +24,8 @@ MOST = 10**6
 class Network:
     """A network by its name, or a user's class by `_target_`, with the arguments `kwargs`.
 
-    Activation, bias and keep, the probability that dropout keeps a hidden neuron, are of the two-layer network alone.
+    Activation and bias are of two_layer and three_layer alone, and keep, the probability that dropout keeps a hidden
+    neuron, of two_layer.
     """
 
     name: str = "two_layer"
@@ -44,6 +48,11 @@ class Network:
             "with network {0.target}, being of network=two_layer alone",
         ),
         Idle(
+            ("keep",),
+            lambda own: own.layers == 3,
+            "with network=three_layer, being of network=two_layer alone",
+        ),
+        Idle(
             ("kwargs",),
             lambda own: own.target is None,
             "with network.name = {0.name!r}, being the arguments of a network of your own, network._target_",
@@ -63,8 +72,13 @@ class Network:
 
     @property
     def target(self) -> str | None:
-        """The name or the dotted path of a class given by `init` and `forward`, or None for two layers."""
-        return self._target_ or (None if self.name == "two_layer" else self.name)
+        """The name or the dotted path of a class given by `init` and `forward`, or None for layers in closed form."""
+        return self._target_ or (None if self.name in LAYERS else self.name)
+
+    @property
+    def layers(self) -> int:
+        """The layers whose scales init gives: those of a network in closed form; others take the scales of two."""
+        return LAYERS[self.name] if self.target is None else 2
 
 
 @dataclass
