@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from condense import records, theory
+from condense.planes import PLANES
 
 __all__ = ["show"]
 
@@ -20,6 +21,9 @@ _GAP = 2
 
 _OPTIONAL = ("effective_width", "reduction_error")
 """Columns of every record that have a value only where their observable was asked for."""
+
+_TOLD = ("rd_", "beta_", "clusters_unweighted_", "loss_initial")
+"""How columns begin that are told otherwise, or follow from the place."""
 
 _FLAGS = [f"clusters{when}_{flag}" for when in ("", "_initial") for flag in ("capped", "exact")]
 
@@ -69,7 +73,8 @@ def _told(table: pd.DataFrame) -> dict[str, list[str]]:
 
 def _asked_for(table: pd.DataFrame) -> list[str]:
     """Return the columns that are there only where their observable was asked for."""
-    known = {name for name in table if str(name).startswith(("rd_", "clusters_unweighted_", "loss_initial"))}
+    known = {name for name in table if str(name).startswith(_TOLD)}
+    known |= {axis.column for plane in PLANES.values() for axis in plane.axes}
     known |= {"loss_final", *(f"{column}_{name}" for name in records.matrices(table.columns) for column in _OF_ROWS)}
     more = [name for name in table if name not in {*records.COLUMNS, *known, records.CURVE}]
     return [str(name) for name in (*_OPTIONAL, *more) if name in table and table[name].notna().any()]
@@ -109,9 +114,10 @@ def _predicted(table: pd.DataFrame) -> str:
     first, held = table.iloc[0], theory.behind(table)
     x, y = held.plane.columns
     place = first.initialisation, first[x], first[y]
-    regime = held.regime(*place)
-    exponent = held.exponents(*place)["w"]
-    power = "" if math.isnan(exponent) else f", RD_w ~ m^{exponent:.3g}"
+    block = next(iter(held.plane.blocks), "")
+    regime = held.regime(*place, block)
+    exponent = held.exponents(*place).get(block, math.nan)
+    power = "" if math.isnan(exponent) else f", RD_{block} ~ m^{exponent:.3g}"
     return f"; theory of {held.name}: {regime}{power}" if regime else ""
 
 

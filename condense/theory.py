@@ -119,8 +119,9 @@ def holding(network: str, activation: str, flow: str, keep: float = 1.0, left: f
     """Return the theory that holds for runs, `NONE` where the plane predicts nothing that we know of.
 
     Two or three layers of a positively homogeneous activation, without dropout, under gradient flow: to the end of
-    training. Of two of tanh, which bends, to the end of the initial stage: as long as `left`, the share of the first loss at the end, is at
-    least `INITIAL`. Of the others more is known to there than later: the exponents in the wedge.
+    training. Of two layers of tanh, which bends, to the end of the initial stage: as long as `left`, the share of the
+    first loss at the end, is at least `INITIAL`. Of the others more is known to there than later: the exponents in the
+    wedge.
 
     >>> holding("two_layer", "relu", "exponential").name, bool(holding("residual", "", "exponential"))
     ('two-layer ReLU', False)

@@ -14,6 +14,7 @@ from analysis.figures.levels import exponent_by_loss
 from analysis.figures.orientation import orientation, orientation_plate
 from analysis.figures.over import number_over
 from analysis.figures.phase import phase_diagram
+from analysis.figures.regimes import regime_map
 from analysis.figures.widths import relative_change, relative_change_map
 
 __all__ = [
@@ -38,4 +39,4 @@ __all__ += [
     "output_curve",
     "phase_diagram",
 ]
-__all__ += ["relative_change", "relative_change_map", "share_legend", "training_curves", "zero_line"]
+__all__ += ["regime_map", "relative_change", "relative_change_map", "share_legend", "training_curves", "zero_line"]

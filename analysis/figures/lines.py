@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 
 from analysis.figures.canvas import coordinate_label, entitle, explained
 from analysis.figures.quantity import Quantity, symbol
-from analysis.figures.style import BLUE, RED
+from analysis.figures.style import BLUE, ORANGE, RED
 from analysis.tables.made import theory_of
 from analysis.tables.places import fixed, plane_of
 
@@ -44,6 +44,7 @@ def exponent_line(ax: Axes, frame: pd.DataFrame, block: str, along: str) -> None
     look: dict[str, Any] = {"fmt": "o", "color": BLUE, "ms": 6, "capsize": 3}
     ax.errorbar(points[along], value, error, label=f"measured{level}", **look)
     _theory_curve(ax, frame, block, along)
+    _finite(ax, points, block, along)
     _unconverged(ax, points, block, along)
     ax.set_xlabel(coordinate_label(plane_of(frame), along))
     ax.set_ylabel(f"${symbol('S', block)}$")
@@ -62,6 +63,14 @@ def _theory_curve(ax: Axes, frame: pd.DataFrame, block: str, along: str) -> None
     points = [(value, other) if along == theory.plane.columns[0] else (other, value) for value in values]
     curve = [theory.exponents(theory.plane.name, *point)[block] for point in points]
     ax.plot(values, curve, "--", color="black", lw=1.5, label=rf"theory, {theory.name}, $m \to \infty$")
+
+
+def _finite(ax: Axes, points: pd.DataFrame, block: str, along: str) -> None:
+    """Draw what theory says at the widths that were trained, where it says something."""
+    column = f"S_{block}_finite"
+    if column in points and points[column].notna().any():
+        look: dict[str, Any] = {"marker": "D", "ls": ":", "color": ORANGE, "mfc": "none", "ms": 7, "lw": 1.4}
+        ax.plot(points[along], points[column], label="theory at these widths, given $\\mathrm{RD}_a$", **look)
 
 
 def _unconverged(ax: Axes, points: pd.DataFrame, block: str, along: str) -> None:

@@ -44,15 +44,15 @@ _LETTER = 0.62 * _WORDS
 _SHAPES = ("s", "D", "^", "v", "P")
 
 
-def theory_line(ax: Axes, block: str, theory: Theory) -> None:
+def theory_line(ax: Axes, block: str, theory: Theory, dashes: str = "--") -> None:
     """Draw the boundary of the infinite-width theory over the rows in view, if there is one of this block."""
     if not theory.of(block):
         return
     low, high = ax.get_ylim()
     rows = np.unique([*np.linspace(low, high, ROWS), np.clip(0.0, low, high)])
     line = [theory.boundary(row, block) for row in rows]
-    label = f"theory, {theory.name}, $m \\to \\infty$: ${theory.plane.line[block]}$"
-    ax.plot(line, rows, "--", color="black", lw=1.8, path_effects=_HALO, zorder=3.5, label=label)
+    label = f"theory, {theory.name}, ${symbol('S', block)} = 0$, $m \\to \\infty$: ${theory.plane.line[block]}$"
+    ax.plot(line, rows, dashes, color="black", lw=1.8, path_effects=_HALO, zorder=3.5, label=label)
 
 
 def mark_zero(ax: Axes, boundary: pd.DataFrame, block: str) -> None:

@@ -54,6 +54,13 @@ def _phase_diagram(analysis: Analysis, ax: Axes, block: str = "") -> Axes:
     return figures.phase_diagram(analysis.exponents, analysis.boundaries.get(block), block, ax)
 
 
+def _regime_map(analysis: Analysis, ax: Axes) -> Axes:
+    hidden = [block for block in blocks(analysis.runs) if block in ("w1", "w2")]
+    if len(hidden) < 2:
+        raise NothingToDrawError("no regimes of two matrices to draw: the networks have not both w1 and w2")
+    return figures.regime_map(analysis.exponents, ("w1", "w2"), ax)
+
+
 def _relative_change(analysis: Analysis, ax: Axes) -> Axes:
     return figures.relative_change(analysis.runs, analysis.exponents, analysis.block, ax)
 
@@ -193,6 +200,11 @@ FIGURES: Mapping[str, Figure] = {
         "of other blocks as phase_diagram_a, phase_diagram_theta",
         "two widths",
         _phase_diagram,
+    ),
+    "regime_map": Figure(
+        "which of the first two matrices are linear, which condensed, over the plane",
+        "a grid, two widths, two seeds, blocks w1 and w2",
+        _regime_map,
     ),
     "relative_change": Figure(
         "RD against the width at some plane points, with the fit", "two widths", _relative_change

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from analysis.stats.finite import finite_width
 from analysis.stats.intervals import Interval
 from analysis.stats.regimes import measured, order_parameter
 from analysis.tables.bounds import flags
@@ -65,7 +66,8 @@ class Exponents:
         slopes = [named(table, block) for block, table in found.items()]
         held = behind(runs)
         theories = [predicted(points, held, found), regimes_predicted(points, held, order_parameter(found))]
-        parts = [*slopes, theories[0], self._regimes(found, points), theories[1], _counts(runs, _seeds(found))]
+        finite = [finite_width(usable(runs, "a"), points, held)] if "a" in found else []
+        parts = [*slopes, theories[0], *finite, self._regimes(found, points), theories[1], _counts(runs, _seeds(found))]
         return pd.concat(parts, axis=1).assign(**made(runs)).reset_index()
 
     def _regimes(self, found: dict[str, pd.DataFrame], points: pd.Index[Any]) -> pd.DataFrame:

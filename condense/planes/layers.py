@@ -16,7 +16,8 @@ of ratio is ours, not that of Zhou et al., arXiv 2205.12101, whose exact one we 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+import operator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from condense.planes import water
@@ -152,31 +153,36 @@ def boundary(gamma2: float, block: str = "w1", layers: int = 3) -> float:
     return layers / 2 + water.filled(h - of_it, theta)
 
 
-def local_exponents(gamma: float, gamma2: float, changes: Mapping[str, float], layers: int = 3) -> dict[str, float]:
-    """Return d log RD / d log m of the layers of a condensed network at a finite width, given their RD there.
+def local_exponents(gamma: float, gamma2: float, width: float, of_a: float, layers: int = 3) -> dict[str, float]:
+    """Return d log RD / d log m of the layers of a condensed network at a finite width, given RD of a there.
 
-    Where all have grown, kappa_L prod_l (m + tau_l G)^(1/2) stays of order 1 as m grows. With the changes r_l over the
-    operator norms at the start, r_l^2 = tau_l G / m and w_l = r_l^2 / (1 + r_l^2),
+    Where layers have outgrown their start, kappa_L prod_l (m + tau_l G)^(1/2) stays of order 1 as m grows. All share
+    the gain G, which the change of a tells: with r_l^2 = tau_l G / m = RD_a^2 m^(theta_l - theta_L) and
+    w_l = r_l^2 / (1 + r_l^2),
 
         d log r_l / d log m = (theta_l + rho) / 2,    rho = (2 d - sum_k w_k theta_k) / sum_k w_k,
 
-    which tends to `exponents` as all w_l tend to 1 or 0. Beyond the boundary, d > 0, alone: NaN elsewhere.
+    and 1/2 less of m x m matrices in Frobenius norm. It tends to `exponents` as every w_l tends to 1 or 0. It holds
+    beyond the boundary, d > 0: NaN elsewhere.
 
     Args:
         gamma, gamma2: the point.
-        changes: RD of w1, a and the operator norms w2_op, ...
+        width: m.
+        of_a: RD_a, over both copies.
         layers: L.
 
-    >>> round(local_exponents(2.0, 0.0, {"w1": 2.48, "w2_op": 2.48, "a": 2.48})["w1"], 3)
-    0.194
+    >>> local = local_exponents(2.0, 0.0, 3200.0, 2.9)  # in the limit 1/6, -1/3, 1/6
+    >>> {block: round(value, 3) for block, value in local.items()}
+    {'w1': 0.186, 'w2': -0.314, 'a': 0.186, 'w2_op': 0.186}
     """
     powers = Powers.at(gamma, gamma2, layers)
-    names = ["w1", *(f"w{number}_op" for number in range(2, layers)), "a"]
-    if powers.d <= 0:
-        return dict.fromkeys(names, math.nan)
-    weights = [changes[name] ** 2 / (1 + changes[name] ** 2) for name in names]
-    common = 2 * powers.d - sum(weight * theta for weight, theta in zip(weights, powers.theta, strict=True))
-    return {name: (theta + common / sum(weights)) / 2 for name, theta in zip(names, powers.theta, strict=True)}
+    theta = powers.theta
+    squares = [of_a**2 * width ** (each - theta[-1]) for each in theta]
+    weights = [square / (1 + square) for square in squares]
+    rho = (2 * powers.d - sum(map(operator.mul, weights, theta))) / sum(weights)
+    found = {block: (layer, h) for block, (layer, h) in _targets(layers).items() if layer >= 0}
+    local = {block: (theta[layer] + rho - h) / 2 if powers.d > 0 else math.nan for block, (layer, h) in found.items()}
+    return {block: local[block] for block in blocks(layers) if block in local}
 
 
 def _decisive(layers: int) -> Callable[[float, float], tuple[float, ...]]:
@@ -233,6 +239,7 @@ def plane(name: str, layers: int) -> Plane:
             "theta": rf"{whole}\ (\gamma_2 \geq 0),\ {layers + 1}/2 + {many}\max(1/2 + \gamma_2, 0)\ (\gamma_2 < 0)",
         },
         decisive=_decisive(layers),
+        local=lambda gamma, gamma2, width, of_a: local_exponents(gamma, gamma2, width, of_a, layers),
     )
 
 

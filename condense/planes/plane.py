@@ -66,6 +66,7 @@ class Plane:
         plateau: Where S at the end of training may differ from `exponents` by a plateau of the loss.
         decisive: The exponents c of the numbers m^c by which the flow tells regimes apart: near 0 no width does yet.
         small: Where all weights that see the data are small at first.
+        local: (x, y, m, RD_a) -> d log RD / d log m of blocks at this width, as far as theory tells it.
     """
 
     name: str
@@ -80,6 +81,7 @@ class Plane:
     plateau: Callable[[float, float], bool] = _nowhere
     decisive: Callable[[float, float], tuple[float, ...]] = lambda x, y: ()
     small: Callable[[float, float], bool] = _nowhere
+    local: Callable[[float, float, float, float], Mapping[str, float]] = lambda x, y, m, of_a: {}
 
     @property
     def columns(self) -> tuple[str, str]:

@@ -22,6 +22,9 @@ BATCH = 2**20
 FUSED_BATCH = 2**22
 """The same for compiled kernels, which store no features: more would fall out of the cache, less be all overhead."""
 
+THREE_LAYER_BATCH = 2**22
+"""The same for three layers, whose features are mostly rows of the change of the m x m matrix."""
+
 MODULES_BATCH = 2**24
 """The same for stacks of modules, of parameters and what layers give: arrays of more than 32 MB are not kept by
 `condense.flows.allocator`."""
@@ -48,7 +51,10 @@ class Member:
 
 @dataclass(frozen=True)
 class Batch:
-    """Runs of as many neurons and one `Problem.group`; they start anew, or go on from where a checkpoint has them."""
+    """Runs of as many neurons and one `Problem.group`; they start anew, or go on from where a checkpoint has them.
+
+    Those of three layers have one seed too: they share the m x m matrix that they start from.
+    """
 
     members: tuple[Member, ...]
     source: Checkpoint | None = None
@@ -84,7 +90,8 @@ def batches(
     """Return the batches of some runs: few neurons first, each within memory as estimated, or else a single run."""
     groups: dict[tuple[object, ...], list[Member]] = {}
     for member in members:
-        groups.setdefault((member.run.neurons, member.problem.group), []).append(member)
+        seed = member.run.seed if member.problem.three_layer else None
+        groups.setdefault((member.run.neurons, member.problem.group, seed), []).append(member)
     for group in sorted(groups.values(), key=lambda group: group[0].run.neurons):
         count = -(-len(group) // _most(group[0], memory_gb))
         marks = [len(group) * k // count for k in range(count + 1)]
@@ -96,6 +103,7 @@ def _most(member: Member, memory_gb: float | None) -> int:
     """Return how many such runs make a batch."""
     problem, neurons = member.problem, member.run.neurons
     size = MODULES_BATCH if problem.modules else FUSED_BATCH if problem.fused else BATCH
+    size = THREE_LAYER_BATCH if problem.three_layer else size
     most = size // estimate.features(problem, neurons)
     if memory_gb is not None:
         free = memory_gb - estimate.memory_gb(problem, neurons, runs=0)

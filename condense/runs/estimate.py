@@ -25,6 +25,9 @@ LOADING_GB = {"mnist": 0.65}
 ROWS = 2**12
 """Data points that modules look at together, as many as `condense.flows.optimised.ROWS`."""
 
+FEW_ROWS = 64
+"""Rows of the change of an m x m matrix that count as features; there are at most twice as many, by experience."""
+
 DROPOUT = 2.5
 """How many times longer a step is that takes its gradient from a sampled network."""
 
@@ -32,21 +35,24 @@ DROPOUT = 2.5
 def features(problem: Problem, width: int) -> int:
     """Return the numbers in the features of a run: copies x neurons x data points, or x parameters of a user's net.
 
+    Of three layers the rows count too in which the change of the m x m matrix is kept.
+
     Of a module, of which no features are kept, copies x (parameters + what its layers give for a minibatch).
     """
     if problem.modules is not None:
         counts = problem.tried
         return problem.copies * (counts.parameters[width] + _rows(problem) * counts.activations[width])
     neurons = width if problem.user is None else _parameters(problem, width)
-    return problem.copies * neurons * len(problem.data.y)
+    rows = FEW_ROWS if problem.three_layer else 0
+    return problem.copies * neurons * (len(problem.data.y) + rows)
 
 
 def seconds(problem: Problem, width: int) -> float:
     """Return about how long a run takes: its draw, its steps, its clusters.
 
-    A step by torch takes 0.5 ms and 30 ns a feature or more, a compiled one 1 ms and 11 ns a neuron on four points. Of
-    modules steps and a measurement are timed in a small stack: there are as many of these as moments, and one at the
-    end.
+    A step by torch takes 0.5 ms and 30 ns a feature or more, a compiled one 1 ms and 11 ns a neuron on four points, one
+    of three layers 4 ms, 20 ns a feature and .75 ns a number that the matrix is multiplied with. Of modules steps and a
+    measurement are timed in a small stack: there are as many of these as moments, and one at the end.
     """
     if problem.modules is not None:
         a_step, measurement = _timed(problem, width)
@@ -59,6 +65,8 @@ def seconds(problem: Problem, width: int) -> float:
     step: float = 5e-4 + flow.step_cost * (2.7e-8 + 9e-10 * dimension) * size
     if problem.config.network.keep < 1:
         step *= DROPOUT
+    if problem.three_layer:
+        step = 4e-3 + 2e-8 * size + 7.5e-10 * neurons * width * len(problem.data.y)
     if problem.fused:
         step = 1e-3 + 3e-10 * (len(problem.data.y) + 2) ** 2 * neurons
     each = 2e-7 if dimension == 2 else 1.5e-6 + 4e-8 * dimension
@@ -70,7 +78,8 @@ def seconds(problem: Problem, width: int) -> float:
 
 def _steps(problem: Problem) -> float:
     flow = problem.config.flow
-    return float(min(flow.steps_for(len(problem.data.x)), flow.expected_steps(problem.fused)))
+    expected = flow.expected_steps(problem.fused) * (2 if problem.three_layer else 1)
+    return float(min(flow.steps_for(len(problem.data.x)), expected))
 
 
 def _timed(problem: Problem, width: int) -> tuple[float, float]:
@@ -107,12 +116,14 @@ def memory_gb(problem: Problem, width: int, runs: int = 1) -> float:
 
     That is some copies of all parameters in a step, or when clusters are counted some numbers a neuron (float64, 34 in
     two dimensions), and 12 kernels of n x n; with dropout two masks; for a user's network 12 Jacobians; for a module 16
-    copies of its parameters and 7 of what its layers give for a minibatch.
+    copies of its parameters and 7 of what its layers give for a minibatch; for three layers the matrix at the start,
+    which all runs of a batch share, and some copies of the rows of its change.
     """
     x, data = problem.data.x, problem.config.data
     loaded = LOADING_GB.get(data.name, 0.0) if data.path is None else 0.0
     looks = 1e-9 * _looking_bytes(problem, width, runs) if problem.modules is not None else 0.0
-    return max(loaded, PROGRAM_GB + 4e-9 * x.nbytes + runs * run_gb(problem, width) + looks)
+    matrix = 1e-9 * _number(problem) * width**2 if problem.three_layer else 0.0
+    return max(loaded, PROGRAM_GB + 4e-9 * x.nbytes + matrix + runs * run_gb(problem, width) + looks)
 
 
 def run_gb(problem: Problem, width: int) -> float:
@@ -131,6 +142,8 @@ def _bytes(problem: Problem, width: int) -> float:
     if problem.user is not None:
         return 12 * number * features(problem, width) + kernels
     neurons, dimension = problem.copies * width, _dimension(problem)
+    if problem.three_layer:
+        return number * neurons * (12 * 2 * FEW_ROWS + 20 * len(problem.data.y)) + kernels
     step: float = problem.config.flow.memory * number * (dimension + 1) * neurons
     pairs = tried(neurons, problem.config.measure.centres) * neurons if dimension > 2 else 0
     clusters = 8 * (4 * dimension + 26) * neurons + 0.4 * pairs if _counts_clusters(problem) else 0

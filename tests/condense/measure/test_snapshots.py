@@ -261,11 +261,11 @@ def test_alignment_to_the_direction_in_which_small_weights_grow():
         init=small, widths=[400], seeds=[0], activation="tanh", data=(x, y), flow=flow, snapshots=looks, measure=MEASURE
     )
     curve = records.curves(runs)
+    from condense.networks.draws import drawn
     from condense.networks.span import span_basis
-    from condense.networks.two_layer import _draw
 
     basis = span_basis(np.column_stack([x, np.ones(12)]))
-    w, a, _ = _draw(0, 400, basis, True)
+    w, a, _ = drawn(0, 400, basis, True)
     unit = (z @ basis) / np.linalg.norm(z)
     along = unit @ w
     rest = (w**2).sum() - (along**2).sum()

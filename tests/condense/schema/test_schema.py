@@ -235,7 +235,11 @@ def test_a_config_survives_plain_containers():
         (schema.Data, {"name": None}, "data.name = None is not allowed: a text"),
         (schema.Named, {"antisymmetric": "no"}, "init.antisymmetric = 'no' is not allowed: true or false"),
         (schema.SpelledOut, {"alpha": None}, "init.alpha: 'None' is not a positive number times a power of m"),
-        (schema.Config, {"init": 5}, "init = 5 is not allowed: a condense.schema.Plane or Named or SpelledOut"),
+        (
+            schema.Config,
+            {"init": 5},
+            "init = 5 is not allowed: a condense.schema.Plane or ThreeLayer or Named or SpelledOut",
+        ),
         (schema.Config, {"flow": None}, "flow = None is not allowed: a condense.schema.Exponential or Descent or Adam"),
     ],
 )
