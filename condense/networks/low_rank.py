@@ -22,7 +22,7 @@ SLACK = 64
 """Rows beyond twice the rank at which rows are too many."""
 
 POWERS = 60
-"""Steps of the power iteration for a spectral norm, whose error is (s_2/s_1)^(2 POWERS) of it."""
+"""Steps of the power iteration for a spectral norm."""
 
 
 def norm(p: Tensor, q: Tensor) -> Tensor:
@@ -114,18 +114,19 @@ class LowRank(Batched):
         return self.squares().sum(dim=1).sqrt()
 
     def spectral(self) -> Tensor:
-        """Return the largest singular value of every run and copy, (R, copies), by power iteration on P P^T Q Q^T."""
-        if not self.rows:
-            return self.p.new_zeros(self.p.shape[:2])
-        square = torch.matmul(self.pp, self.qq)
-        x = square.sum(dim=3, keepdim=True) + square.diagonal(dim1=2, dim2=3)[..., None]
-        top = x.new_zeros(*x.shape[:2], 1, 1)
+        """Return the largest singular value of every run and copy, (R, copies), from below by power iteration.
+
+        With v = Q^T x the iteration v <- D^T D v is x <- P P^T Q Q^T x, and |D v|^2 / |v|^2 bounds the square.
+        """
+        x = self.pp.sum(dim=3) + self.pp.diagonal(dim1=2, dim2=3)
+        top = x.new_zeros(x.shape[:2])
         for _ in range(POWERS):
-            size = x.norm(dim=2, keepdim=True)
-            x = x / size.where(size > 0, 1.0)
-            x, old = torch.matmul(square, x), x
-            top = (old * x).sum(dim=2, keepdim=True)
-        return top[..., 0, 0].clamp(min=0).sqrt()
+            y = torch.matmul(self.qq, x[..., None])[..., 0]
+            size = (x * y).sum(dim=2).clamp(min=0)
+            x = torch.matmul(self.pp, y[..., None])[..., 0]
+            top = torch.where(size > 0, (y * x).sum(dim=2) / size, 0)
+            x = x / x.norm(dim=2, keepdim=True).clamp(min=torch.finfo(x.dtype).tiny)
+        return top.clamp(min=0).sqrt()
 
     @property
     def long(self) -> Tensor:

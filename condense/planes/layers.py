@@ -185,6 +185,11 @@ def local_exponents(gamma: float, gamma2: float, width: float, of_a: float, laye
     return {block: local[block] for block in blocks(layers) if block in local}
 
 
+def _half(n: int) -> str:
+    """Write n/2."""
+    return f"{n}/2" if n % 2 else f"{n // 2}"
+
+
 def _decisive(layers: int) -> Callable[[float, float], tuple[float, ...]]:
     def decisive(gamma: float, gamma2: float) -> tuple[float, ...]:
         """Return the exponents of kappa_L m^(L/2), of kappa_2, and of what either side grows by at the boundaries."""
@@ -202,10 +207,9 @@ def plane(name: str, layers: int) -> Plane:
     for key, initialisation in named(layers).items():
         known = labels.get(initialisation.point)
         labels[initialisation.point] = f"{known}, {_LABELS[key]}" if known else _LABELS[key]
-    half, later = f"{layers}/2" if layers % 2 else f"{layers // 2}", layers - 1
-    hidden, many = range(2, layers), "" if later == 1 else f"{later} "
+    half, later, hidden = _half(layers), layers - 1, range(2, layers)
     grown = rf"\gamma_{layers} = {half} + \max(-\gamma_2, 0)"
-    whole = rf"\gamma_{layers} = {(layers + later) / 2:g} + \max(1/2 - \gamma_2, 0)"
+    whole = rf"\gamma_{layers} = {_half(layers + later)} + \max(1/2 - \gamma_2, 0)"
     return Plane(
         name=name,
         axes=(
@@ -232,11 +236,12 @@ def plane(name: str, layers: int) -> Plane:
         exponents=lambda gamma, gamma2: exponents(gamma, gamma2, layers),
         boundary=lambda gamma2, block: boundary(gamma2, block, layers),
         line={
-            "w1": rf"\gamma_{layers} = {half} + {many}\max(\gamma_2, 0)",
+            "w1": rf"\gamma_{layers} = {half} + {later} \max(\gamma_2, 0)",
             "a": grown,
             **{f"w{number}": whole for number in hidden},
             **{f"w{number}_op": grown for number in hidden},
-            "theta": rf"{whole}\ (\gamma_2 \geq 0),\ {layers + 1}/2 + {many}\max(1/2 + \gamma_2, 0)\ (\gamma_2 < 0)",
+            "theta": rf"{whole}\ (\gamma_2 \geq 0),\ {_half(layers + 1)} + {later} \max(1/2 + \gamma_2, 0)\ "
+            r"(\gamma_2 < 0)",
         },
         decisive=_decisive(layers),
         local=lambda gamma, gamma2, width, of_a: local_exponents(gamma, gamma2, width, of_a, layers),
