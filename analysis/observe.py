@@ -66,6 +66,8 @@ def _check(column: str, runs: pd.DataFrame) -> None:
 
 def _by_seed(runs: pd.DataFrame, column: str) -> pd.DataFrame:
     """Return the value of each seed, points by seeds."""
+    if runs.empty:  # they need not have the column
+        return pd.DataFrame(index=runs.set_index(axes(runs)).index, dtype=float)
     if column.startswith(EXPONENT):
         return seed_slopes(runs, column.removeprefix(EXPONENT), axes(runs))
     return widest(runs[runs["converged"]]).pivot_table(column, axes(runs), "seed", aggfunc="last").astype(float)

@@ -72,6 +72,13 @@ class Analysis:
         """The zeros of the exponent that decides the regime."""
         return self.boundaries[self.block]
 
+    @property
+    def matrices(self) -> list[str]:
+        """The other matrices of weights whose boundary is told beside it, of networks of three layers or more."""
+        known = behind(self.runs).plane.blocks if behind(self.runs) else ()
+        hidden = [block for block in known if block in self.boundaries and block[1:].isdigit()]
+        return [block for block in hidden if block != self.block]
+
     @functools.cached_property
     def curves(self) -> pd.DataFrame:
         """What was measured of the runs on their way, a row a moment; no row if they were not looked at."""

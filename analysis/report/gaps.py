@@ -31,7 +31,10 @@ def gaps(analysis: Analysis) -> list[str]:
 def _without_clusters(runs: pd.DataFrame) -> str:
     if matrices := records.matrices(runs.columns):
         return f"clusters are those of each matrix: --value clusters_{matrices[0]}, over --x and --y"
-    return "no cluster counts: no run that converged has any; networks of your own are not counted"
+    return (
+        "no cluster counts: no run that converged has any; without clusters among measure.observables, or of networks "
+        "of your own, there are none"
+    )
 
 
 def _infinite_gaps(infinite: Infinite) -> list[str]:

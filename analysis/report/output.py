@@ -64,6 +64,10 @@ def _tables(analysis: Analysis, folder: Path) -> Iterator[Path]:
         path = folder / f"{name}.csv"
         getattr(analysis, name).to_csv(path, index=False)
         yield path
+    for block in analysis.matrices:
+        path = folder / f"boundary_{block}.csv"
+        analysis.boundaries[block].to_csv(path, index=False)
+        yield path
     optional = {"reductions": analysis.reductions, "exponents_by_loss": analysis.exponents_by_loss}
     for name, table in {**optional, **_infinite_tables(analysis)}.items():
         path = folder / f"{name}.csv"

@@ -34,7 +34,8 @@ def report(analysis: Analysis, files: Iterable[Path], label: str = "") -> list[R
     parts += _listed("Take care:", [*_cautions(analysis.runs), *analysis.notes])
     parts += ["", *_regimes(analysis)]
     if len(analysis.boundary):
-        parts += ["", _boundary(analysis)]
+        parts += ["", _boundary(analysis, analysis.block)]
+        parts += [part for block in analysis.matrices for part in ("", _boundary(analysis, block))]
     if len(analysis.reductions):
         parts += ["", _reductions(analysis.reductions)]
     if analysis.infinite is not None:
@@ -139,10 +140,10 @@ def _agreement(exponents: pd.DataFrame, critical: str) -> list[str]:
     ]
 
 
-def _boundary(analysis: Analysis) -> Table:
-    rows = analysis.boundary
+def _boundary(analysis: Analysis, block: str) -> Table:
+    rows = analysis.boundaries[block]
     x, y = plane_of(rows).axes
-    title = f"Boundary: zero of S_{analysis.block} along {x.text}, {analysis.level:.0%} intervals"
+    title = f"Boundary: zero of S_{block} along {x.text}, {analysis.level:.0%} intervals"
     rows = rows.iloc[:: max(1, len(rows) // MOST_ROWS)]
     table = Table(title=title, box=box.SIMPLE, title_justify="left")
     for column in (y.text, "interpolated", "", "regressed", "", "theory", "seeds"):

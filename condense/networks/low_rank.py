@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import torch
 from torch import Tensor
 
 from condense.networks.batched import Batched
 
-__all__ = ["LowRank", "norm"]
+__all__ = ["LowRank", "Sum", "norm"]
 
 SLACK = 64
 """Rows beyond twice the rank at which rows are too many."""
@@ -88,7 +88,9 @@ class LowRank(Batched):
         places = self.used[:, None] + torch.arange(k, device=p.device)  # (R, k)
         found: dict[str, Tensor] = {}
         for name, new in (("p", p), ("q", q)):
-            rows, gram = (getattr(grown, each).clone() for each in (name, 2 * name))
+            rows, gram = (getattr(grown, each) for each in (name, 2 * name))
+            if grown is self:  # there was room in it
+                rows, gram = rows.clone(), gram.clone()
             rows[runs, :, places] = new.transpose(1, 2)
             crossed = torch.matmul(rows, new.mT)  # (R, copies, K, k)
             gram[runs, :, :, places] = crossed.permute(0, 3, 1, 2)
@@ -151,3 +153,19 @@ class LowRank(Batched):
         for name, part in new.parts.items():
             merged[name][runs] = part
         return LowRank(**merged).padded(int(merged["used"].max()))
+
+
+class Sum(NamedTuple):
+    """D + p^T q, to be multiplied with only: what `LowRank.plus` would give is not put together."""
+
+    first: LowRank
+    p: Tensor
+    q: Tensor
+
+    def times(self, h: Tensor) -> Tensor:
+        """Return (D + p^T q) h of vectors h as rows, (R, copies, n, m)."""
+        return self.first.times(h) + torch.matmul(torch.matmul(h, self.q.mT), self.p)
+
+    def transposed_times(self, b: Tensor) -> Tensor:
+        """Return its transpose times b."""
+        return self.first.transposed_times(b) + torch.matmul(torch.matmul(b, self.p.mT), self.q)

@@ -18,7 +18,7 @@ from condense.networks import activations
 from condense.networks.base import Gauge, WithDirections, column, norms, numpy_stream
 from condense.networks.batched import Batched, shared, where
 from condense.networks.draws import drawn, stacked
-from condense.networks.low_rank import LowRank, norm
+from condense.networks.low_rank import LowRank, Sum, norm
 from condense.networks.span import span_basis, with_bias
 from condense.planes.scales import LayerScales
 from condense.run import Run
@@ -36,6 +36,9 @@ HARMLESS = 0.01
 
 Moved = tuple[Tensor, LowRank, Tensor]
 """theta - theta(0): w1 (R, copies, r, m), w2 of few rows, a (R, copies, m)."""
+
+Trial = tuple[Tensor, Sum, Tensor]
+"""The same where a step was tried."""
 
 
 @dataclass(frozen=True)
@@ -182,7 +185,7 @@ class ThreeLayer(Batched, WithDirections):
         matrix = self.drawn[1][draw]
         return torch.matmul(h.reshape(-1, self.width), matrix if transposed else matrix.T).view(h.shape)
 
-    def stage(self, displacement: Moved | None = None, kernel: bool = True) -> ThreeLayerStage:
+    def stage(self, displacement: Moved | Trial | None = None, kernel: bool = True) -> ThreeLayerStage:
         """Return the networks linearised at theta.
 
         f = kappa sum a h2, and with b2 = a o s'(z2), b1 = (W2^T b2) o s'(z1), over all copies
@@ -283,7 +286,7 @@ class ThreeLayerStage(Batched):
     """Three-layer networks linearised at theta: h1, h2 and b1, b2 of `ThreeLayer.stage`, each (R, copies, n, m)."""
 
     network: ThreeLayer
-    displacement: Moved
+    displacement: Any  # Moved; Trial of one that is only tried
     outputs: Tensor
     kernel: Tensor
     h1: Tensor
@@ -301,7 +304,7 @@ class ThreeLayerStage(Batched):
         """Return what the networks give at theta_p = theta - F v."""
         w1, (p, q), a = self.moves(v)
         start = self.displacement
-        end = start[0] - w1, start[1].plus(-p, q), start[2] - a
+        end = start[0] - w1, Sum(start[1], -p, q), start[2] - a
         return Predicted(v, self.network.stage(end))
 
     def correct(self, v: Tensor, predicted: Predicted, v_p: Tensor) -> tuple[ThreeLayerStage, Gauge]:

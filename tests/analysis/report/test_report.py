@@ -128,7 +128,7 @@ def test_a_single_point_has_no_boundary(sweep):
 def test_nothing_converged_is_said_once(tmp_path):
     found = gaps(analyse(write(tmp_path, failed(power_law_rows(1.0, 0.0)))))
     assert found[0].startswith("no run converged")
-    assert "no cluster counts: no run that converged has any; networks of your own are not counted" in found
+    assert any(line.startswith("no cluster counts: no run that converged has any; without clusters") for line in found)
 
 
 def test_clusters_of_modules_are_said_to_be_those_of_their_matrices(tmp_path):
