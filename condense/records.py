@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from condense.planes import two_layer
+from condense.planes import PLANES, two_layer
 from durable import files
 
 if TYPE_CHECKING:
@@ -217,7 +217,8 @@ def curves(runs: pd.DataFrame) -> pd.DataFrame:
     if CURVE not in runs:
         return pd.DataFrame(columns=["key", "step", "time", "mse"])
     looked = runs[runs[CURVE].notna()]
-    which = [name for name in COLUMNS if name in looked and name not in MEASURED]
+    coordinates = dict.fromkeys(column for plane in PLANES.values() for column in plane.columns)
+    which = [name for name in {**COLUMNS, **coordinates} if name in looked and name not in MEASURED]
     rows = [
         {**about, **moment}
         for about, curve in zip(looked[which].to_dict("records"), looked[CURVE], strict=True)

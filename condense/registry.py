@@ -45,6 +45,7 @@ REGISTRY: Mapping[str, Mapping[str, str]] = {
         "unweighted": "condense.measure.observables.unweighted",
         "reduction": "condense.measure.observables.reduction",
         "alignment": "condense.measure.observables.alignment",
+        "energy": "condense.measure.energy.energy",
         "sharpness": "condense.measure.curvature.sharpness",
         "ntk": "condense.measure.curvature.ntk",
     },

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from analysis.figures.animation import animation
+from analysis.figures.blow_up import blow_up
 from analysis.figures.canvas import NothingToDrawError, share_legend
 from analysis.figures.cosines import cosine_matrix
 from analysis.figures.counts import cluster_map, effective_width_map
@@ -22,6 +23,7 @@ __all__ = [
     "NothingToDrawError",
     "alignment",
     "animation",
+    "blow_up",
     "cluster_map",
     "collapse",
     "cosine_matrix",

@@ -116,6 +116,10 @@ def _alignment(analysis: Analysis, ax: Axes) -> Axes:
     return sheets.alignment(ax, curves)
 
 
+def _blow_up(analysis: Analysis, ax: Axes) -> Axes:
+    return figures.blow_up(_looked_at(analysis), ax)
+
+
 def _looked_at(analysis: Analysis) -> pd.DataFrame:
     curves = analysis.curves
     if curves.empty or curves.groupby("key").size().max() <= 2:  # start and end are no curve
@@ -225,6 +229,11 @@ FIGURES: Mapping[str, Figure] = {
     "training_curves": Figure("loss and number of directions during training", "snapshots", _training_curves),
     "alignment": Figure(
         "cosine between neurons and z during training", "snapshots, the observable alignment", _alignment
+    ),
+    "blow_up": Figure(
+        "the energy of three small layers to the power -1/3 during training, and the line that it ends on",
+        "snapshots, the observable energy, network=three_layer",
+        _blow_up,
     ),
     "lines_by_scale": Figure(
         "lines of neurons against the scale of the weights",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import re
 from collections.abc import Callable, Mapping
 from itertools import product
 from typing import Any, cast
@@ -19,13 +18,11 @@ from analysis.figures.cosines import cosine_bar
 from analysis.figures.panels import panels
 from analysis.snapshots import MANY, SnapshotError, evenly, field, gathered, layers, neurons, output
 from analysis.tables.names import plain_name
-from analysis.tables.places import plain, plane_of, point, written
+from analysis.tables.places import plain, plane_of, point, spelled, written
 from analysis.tables.reductions import widest
 
 __all__ = ["MOVING", "PANELS", "alignment", "cosine_matrices", "direction_field", "effective_ratio", "lines_by_scale"]
 __all__ += ["moments", "orientation", "output_curves", "plate", "training_curves"]
-
-_FACTOR = re.compile(r"^(alpha|beta)([12]?)=(?:m\^(-?[\d.]+)|(-?[\d.]+))$")
 
 PANELS = 12
 """Panels of a sheet, at most."""
@@ -195,19 +192,8 @@ def _place(row: pd.Series[Any]) -> str:
     """Name a plane point."""
     name, place = row["initialisation"], written(row)
     if "=" in name:  # spelled out; by numbers alone it has no place on the plane
-        return _spelled(str(name)) + (f"\n{place}" if "m" in name else "")
+        return spelled(str(name)) + (f"\n{place}" if "m" in name else "")
     return place if name == plane_of(row).name else f"{name}: {place}"
-
-
-def _spelled(name: str) -> str:
-    """Write alpha=1,beta1=m^-0.5 as formulas; what is no power of m and no number stays as it is."""
-    return ", ".join(_FACTOR.sub(_formula, factor) for factor in name.split(","))
-
-
-def _formula(found: re.Match[str]) -> str:
-    letter, index, power, number = found.groups()
-    index = f"_{index}" if index else ""
-    return rf"$\{letter}{index} = " + (f"m^{{{power}}}$" if power else f"{number}$")
 
 
 def _places(rows: pd.DataFrame) -> str:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pandas as pd
 
 from condense.planes import PLANES, Plane, with_columns
 
-__all__ = ["all_axes", "axes", "fixed", "plain", "plane_of", "point", "written"]
+__all__ = ["all_axes", "axes", "fixed", "plain", "plane_of", "point", "spelled", "written"]
+
+_FACTOR = re.compile(r"^(alpha|beta)_?([12]|w[12]|a)?=(?:m\^(-?[\d.]+)|(-?[\d.]+))$")
 
 
 def plane_of(table: pd.DataFrame | pd.Series[Any]) -> Plane:
@@ -46,3 +49,18 @@ def fixed(table: pd.DataFrame, along: str) -> tuple[str, str]:
 def all_axes(runs: pd.DataFrame) -> list[list[str]]:
     """Return, of each plane that a table has columns of, these: of runs that may lie on several planes."""
     return [list(plane.columns) for plane in PLANES.values() if {*plane.columns} <= {*runs.columns}]
+
+
+def spelled(name: str) -> str:
+    """Write alpha=1,beta1=m^-0.5 as formulas; what is no power of m and no number stays as it is.
+
+    >>> spelled("alpha=1,beta_w2=m^-0.5")
+    '$\\\\alpha = 1$, $\\\\beta_{2} = m^{-0.5}$'
+    """
+    return ", ".join(_FACTOR.sub(_formula, factor) for factor in name.split(","))
+
+
+def _formula(found: re.Match[str]) -> str:
+    letter, index, power, number = found.groups()
+    index = f"_{{{index.replace('w', '')}}}" if index else ""
+    return rf"$\{letter}{index} = " + (f"m^{{{power}}}$" if power else f"{number}$")

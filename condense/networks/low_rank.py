@@ -16,7 +16,7 @@ from torch import Tensor
 
 from condense.networks.batched import Batched
 
-__all__ = ["LowRank", "Sum", "norm"]
+__all__ = ["POWERS", "LowRank", "Sum", "norm"]
 
 SLACK = 64
 """Rows beyond twice the rank at which rows are too many."""

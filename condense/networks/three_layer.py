@@ -18,7 +18,7 @@ from condense.networks import activations
 from condense.networks.base import Gauge, WithDirections, column, norms, numpy_stream
 from condense.networks.batched import Batched, shared, where
 from condense.networks.draws import drawn, stacked
-from condense.networks.low_rank import LowRank, Sum, norm
+from condense.networks.low_rank import POWERS, LowRank, Sum, norm
 from condense.networks.span import span_basis, with_bias
 from condense.planes.scales import LayerScales
 from condense.run import Run
@@ -257,6 +257,35 @@ class ThreeLayer(Batched, WithDirections):
         amplitudes = length * self._columns(w2).flatten(1)
         active = torch.logical_or(*((x != 0).any(dim=1) for x in (h, slope)))
         return w / length[:, None].clamp(min=torch.finfo(w.dtype).tiny), amplitudes, active
+
+    def mean_input(self, targets: Tensor) -> Tensor:
+        """Return z = (1/n) sum_i y_i x_i in the basis of the span, (R, r), for y of shape (R, n)."""
+        return targets @ self.inputs / len(self.inputs)
+
+    def along(self, displacement: Moved, z: Tensor) -> tuple[Tensor, Tensor]:
+        """Return u = W1 z / |z| and a of the first copy, each (R, m)."""
+        unit = z / z.norm(dim=1, keepdim=True)
+        return torch.einsum("rj,rjm->rm", unit, self._first(displacement[0])[:, 0]), self._last(displacement[2])[:, 0]
+
+    def first_length(self, displacement: Moved) -> Tensor:
+        """Return |W1| of the first copy in the span of the data, (R,)."""
+        return norms((self._first(displacement[0])[:, 0],))[0]
+
+    def multiplied(self, displacement: Moved, x: Tensor, transposed: bool = False) -> Tensor:
+        """Return W2 x, or W2^T x, of the first copy for x of shape (R, m)."""
+        w2, rows = displacement[1], x[:, None, None].expand(-1, self.copies, -1, -1)
+        changed = w2.transposed_times(rows) if transposed else w2.times(rows)
+        return (self.times(rows.contiguous(), transposed) + changed)[:, 0, 0]
+
+    def top_share(self, displacement: Moved) -> Tensor:
+        """Return s_1^2 / |W2|^2 of the first copy, (R,): from below, by power iteration."""
+        x = self.multiplied(displacement, self._last(displacement[2])[:, 0], transposed=True)
+        for _ in range(POWERS):
+            x = x / x.norm(dim=1, keepdim=True)
+            image = self.multiplied(displacement, x)
+            top = image.square().sum(dim=1)
+            x = self.multiplied(displacement, image, transposed=True)
+        return top / self._columns(displacement[1])[:, 0].square().sum(dim=1)
 
     def _columns(self, w2: LowRank) -> Tensor:
         """Return the lengths of the columns of W2, (R, copies, m)."""

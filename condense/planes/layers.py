@@ -17,14 +17,26 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from condense.planes import water
 from condense.planes.plane import Axis, Initialisation, Plane
+from condense.planes.powers import PowerLaw
 from condense.planes.scales import LayerScales
 
-__all__ = ["THREE", "Powers", "blocks", "boundary", "exponents", "local_exponents", "named", "on_plane", "plane"]
+__all__ = [
+    "THREE",
+    "Powers",
+    "blocks",
+    "boundary",
+    "exponents",
+    "local_exponents",
+    "named",
+    "on_plane",
+    "plane",
+    "spelled_out",
+]
 
 
 @dataclass(frozen=True)
@@ -101,6 +113,17 @@ def named(layers: int = 3) -> dict[str, Initialisation]:
         "he": at(fan_in, lambda m, d: [2 / d, *[2 / m] * later]),
         "xavier": at(Powers((0.5,) * layers), lambda m, d: [2 / (m + d), *[1 / m] * hidden, 2 / (m + 1)]),
     }
+
+
+def spelled_out(alpha: PowerLaw, betas: Sequence[PowerLaw]) -> Initialisation:
+    """Return the initialisation with these scales, inputs first; its place is that of their powers of m.
+
+    >>> spelled_out(PowerLaw.parse("m"), [PowerLaw.parse("1")] * 3).point  # NTK
+    (1.0, 0.0)
+    """
+    powers = Powers(tuple(-beta.power for beta in betas), alpha.power)
+    scales = lambda m, d: LayerScales(alpha(m), tuple(beta(m) for beta in betas))  # noqa: E731
+    return Initialisation((powers.gamma, powers.gamma2), scales)
 
 
 def blocks(layers: int = 3) -> tuple[str, ...]:

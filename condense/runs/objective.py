@@ -32,6 +32,7 @@ OF: Mapping[str, tuple[str, ...]] = {
     ),
     "alignment": ("share_z", "cosine_z", "cosine_z_unweighted", "cosine_sign_z", "cosine_sign_z_unweighted"),
     "reduction": ("effective_width", "reduction_error"),
+    "energy": ("energy", "z_norm", "sign_share"),
 }
 """The numbers that an observable logs; what relative_change does depends on the network."""
 

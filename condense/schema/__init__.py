@@ -5,7 +5,17 @@ Every error names the key, the value and what is allowed.
 
 from condense.schema.config import Config
 from condense.schema.flow import FLOWS, OPTIMISERS, Adam, Descent, Exponential, Flow, Torch
-from condense.schema.init import INITS, PLACE, Named, NamedThreeLayer, OnPlane, Plane, SpelledOut, ThreeLayer
+from condense.schema.init import (
+    INITS,
+    PLACE,
+    Named,
+    NamedThreeLayer,
+    OnPlane,
+    Plane,
+    SpelledOut,
+    SpelledOutLayers,
+    ThreeLayer,
+)
 from condense.schema.measure import Measure
 from condense.schema.network import Data, Module, Network
 from condense.schema.snapshots import Snapshots
@@ -13,4 +23,4 @@ from condense.schema.virtual import Virtual
 
 __all__ = ["FLOWS", "INITS", "OPTIMISERS", "PLACE", "Adam", "Config", "Data", "Descent", "Exponential", "Flow"]
 __all__ += ["Measure", "Module", "Named", "NamedThreeLayer", "Network", "OnPlane", "Plane", "Snapshots", "SpelledOut"]
-__all__ += ["ThreeLayer", "Torch", "Virtual"]
+__all__ += ["SpelledOutLayers", "ThreeLayer", "Torch", "Virtual"]

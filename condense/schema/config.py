@@ -127,7 +127,7 @@ def _check_layers(init: Any, network: Network, flow: Any) -> None:
     name = network.target or network.name
     if init.plane.layers != network.layers:
         three = network.layers == 3
-        fitting = "three_layer, or ntk, lecun, he, xavier," if three else "a place of two layers, init=plane say,"
+        fitting = "three_layer, layers, ntk, lecun, he or xavier" if three else "a place of two layers, init=plane say,"
         refuse("init", init.name, f"{fitting} with network={name}")
     if network.layers == 3 and flow.name != "exponential":
         refuse("flow.name", flow.name, "exponential with network=three_layer; others train network=module, flow=torch")

@@ -12,7 +12,17 @@ from condense.planes.powers import PowerLaw
 from condense.schema.checks import finite, refuse
 from condense.schema.plain import settle
 
-__all__ = ["INITS", "PLACE", "Named", "NamedThreeLayer", "OnPlane", "Plane", "SpelledOut", "ThreeLayer"]
+__all__ = [
+    "INITS",
+    "PLACE",
+    "Named",
+    "NamedThreeLayer",
+    "OnPlane",
+    "Plane",
+    "SpelledOut",
+    "SpelledOutLayers",
+    "ThreeLayer",
+]
 
 
 class OnPlane:
@@ -120,6 +130,23 @@ class NamedThreeLayer(Named):
     known = layers.named(3)
 
 
+def _written(scales: Mapping[str, str]) -> str:
+    """Write scales as the name of an initialisation."""
+    told = ",".join(f"{name}={scale}" for name, scale in scales.items())
+    return told.replace("**", "^").replace("*", "").replace(" ", "")
+
+
+def _laws(scales: Mapping[str, str]) -> list[PowerLaw]:
+    """Return scales as powers of the width, given by their keys below init."""
+    laws = []
+    for key, scale in scales.items():
+        try:
+            laws.append(PowerLaw.parse(str(scale)))
+        except ValueError as error:
+            raise ValueError(f"init.{key}: {error}") from error
+    return laws
+
+
 @dataclass
 class SpelledOut:
     """init=spelled_out: alpha, beta1 (std of a) and beta2 (std of w) as numbers or powers of the width m."""
@@ -138,8 +165,7 @@ class SpelledOut:
     @property
     def name(self) -> str:
         """Its name in the records, the scales in it: two of them can share an asymptotic place."""
-        scales = f"alpha={self.alpha},beta1={self.beta1},beta2={self.beta2}"
-        return scales.replace("**", "^").replace("*", "").replace(" ", "")
+        return _written({"alpha": self.alpha, "beta1": self.beta1, "beta2": self.beta2})
 
     @property
     def folder(self) -> str:
@@ -147,20 +173,52 @@ class SpelledOut:
         return self.name
 
     def _laws(self) -> list[PowerLaw]:
-        laws = []
-        for key in ("alpha", "beta1", "beta2"):
-            try:
-                laws.append(PowerLaw.parse(str(getattr(self, key))))
-            except ValueError as error:
-                raise ValueError(f"init.{key}: {error}") from error
-        return laws
+        return _laws({key: getattr(self, key) for key in ("alpha", "beta1", "beta2")})
 
     def resolve(self) -> Initialisation:
         """Return the place on the plane and the scales."""
         return two_layer.spelled_out(*self._laws())
 
 
-INITS: Mapping[str, type] = {**POINTS, "named": Named, "spelled_out": SpelledOut}
+@dataclass
+class SpelledOutLayers:
+    """init=layers: alpha and the standard deviations of three layers, inputs first, as numbers or powers of m."""
+
+    alpha: str = "1"
+    betas: Any = field(default_factory=lambda: ["1", "1", "1"])
+    antisymmetric: bool = True
+
+    plane: ClassVar[planes.Plane] = layers.THREE
+
+    def __post_init__(self) -> None:
+        settle(self, "init.", ["antisymmetric"])  # scales may be numbers
+        if not isinstance(self.betas, list | tuple) or len(self.betas) != self.plane.layers:
+            allowed = f"{self.plane.layers} scales, of W1, W2 and a, such as [1e-3,1e-3,1e-3] or [1,m**-0.5,m**-0.5]"
+            refuse("init.betas", self.betas, allowed)
+        self.betas = [str(beta) for beta in self.betas]
+        self._laws()
+
+    @property
+    def name(self) -> str:
+        """Its name in the records, the scales in it."""
+        columns = ("alpha", "beta_w1", "beta_w2", "beta_a")
+        return _written(dict(zip(columns, (self.alpha, *self.betas), strict=True)))
+
+    @property
+    def folder(self) -> str:
+        """The folder of its records: "alpha=1,beta_w1=0.01,beta_w2=0.01,beta_a=0.01"."""
+        return self.name
+
+    def _laws(self) -> list[PowerLaw]:
+        return _laws({"alpha": self.alpha, **{f"betas[{place}]": beta for place, beta in enumerate(self.betas)}})
+
+    def resolve(self) -> Initialisation:
+        """Return the place on the plane and the scales."""
+        alpha, *betas = self._laws()
+        return layers.spelled_out(alpha, betas)
+
+
+INITS: Mapping[str, type] = {**POINTS, "named": Named, "spelled_out": SpelledOut, "layers": SpelledOutLayers}
 """The config class behind every choice of init."""
 
 PLACE = {"name", *(each.name for kind in INITS.values() for each in fields(kind))} - {"antisymmetric"}

@@ -12,10 +12,10 @@ from condense.schema.plain import settle
 
 __all__ = ["OF_LAYERS", "OF_MODULES", "OF_THREE_LAYERS", "WITHOUT_NEURONS", "Measure", "tried"]
 
-OF_NEURONS = ("clusters", "unweighted", "alignment", "reduction")
+OF_NEURONS = ("clusters", "unweighted", "alignment", "reduction", "energy")
 """Observables that a network without known neurons does not have."""
 
-OF_OUTPUT_WEIGHTS = ("unweighted", "reduction")
+OF_OUTPUT_WEIGHTS = ("unweighted", "reduction", "energy")
 """Observables of neurons with output weights, which modules do not have."""
 
 OF_STACKS = ("ranks", "sharpness", "ntk")
