@@ -304,6 +304,10 @@ PICTURES = {
     "luo2021_fig6": ("orientation", "output_curves"),
     "overview_1d": ("orientation_training", "training_curves"),
     "quickstart": ("relative_change",),
+    "three_layer": ("relative_change", "phase_diagram_w2"),
+    "three_layer_initial": ("cosine_matrices", "training_curves"),
+    "three_layer_lines": ("relative_change", "phase_diagram_w2"),
+    "three_layer_small": ("relative_change", "phase_diagram_w2"),
     "wedge": ("exponent_by_loss",),
     "zhou2022_depth": ("cosine_matrices",),
     "zhou2022_field": ("activation=tanh,flow=adam/direction_field", "activation=tanh,flow=adam/output_curves"),
@@ -314,6 +318,8 @@ PICTURES = {
 SMALLER = {
     "init.gamma": "init.gamma=0.8,1.2",
     "init.gamma_prime": "init.gamma_prime=0.0",
+    "init.gamma3": "init.gamma3=1.5,2.0",
+    "init.gamma2": "init.gamma2=0.0",
     "network.activation": "network.activation=tanh,x_tanh",
     "init.beta1": "init.beta1=1e-3,1e-4",
 }
@@ -325,7 +331,7 @@ def test_every_experiment_runs_in_a_shrunk_form_by_the_command_it_opens_with(her
     command = re.search(r"^# python -m condense (.*)$", text, re.MULTILINE)[1]
     assert command == f"-m experiment={name}"
     swept = [line for key, line in SMALLER.items() if f"      {key}:" in text]
-    on_the_plane = "      init.gamma:" in text
+    on_the_plane = "      init.gamma:" in text or "      init.gamma3:" in text
     widths = "widths=[20,40]" if on_the_plane else "widths=[20]"
     shorter = [] if on_the_plane else ["flow.max_steps=12"]
     ladder = ["virtual.neurons=[40,20]"] if "\nvirtual:" in text else []

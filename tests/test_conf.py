@@ -16,7 +16,7 @@ from condense.cli import config_folder, register_schema
 
 CHOICES = {
     "flow": schema.FLOWS,
-    "init": {"plane": schema.Plane},
+    "init": {"plane": schema.Plane, "three_layer": schema.ThreeLayer},
     "network": {"two_layer": schema.Network, "module": schema.Module},
     "data": {"parabola": schema.Data},
     "measure": {"default": schema.Measure},
@@ -41,7 +41,12 @@ def test_the_config_without_a_word_is_that_of_the_dataclasses(composed):
 @pytest.mark.parametrize(("group", "choice"), [(group, name) for group in CHOICES for name in CHOICES[group]])
 def test_a_file_has_the_defaults_of_its_dataclass(composed, group, choice):
     kind = CHOICES[group][choice]
-    other = {("flow", "torch"): ["network=module"], ("network", "module"): ["flow=torch"]}.get((group, choice), [])
+    beside = {
+        ("flow", "torch"): ["network=module"],
+        ("network", "module"): ["flow=torch"],
+        ("init", "three_layer"): ["network=three_layer"],
+    }
+    other = beside.get((group, choice), [])
     made = getattr(schema.Config.of(composed(f"{group}={choice}", *other)), group)
     if group == "init":  # the config says what null stands for
         assert made.antisymmetric is True
@@ -58,6 +63,6 @@ def test_a_file_names_no_key_that_there_is_not(path: Path):
     if group not in CHOICES:
         return
     content = yaml.safe_load(path.read_text()) or {}
-    kinds = (*CHOICES[group].values(), schema.Named, schema.SpelledOut)
+    kinds = (*CHOICES[group].values(), schema.Named, schema.SpelledOut, schema.SpelledOutLayers)
     known = {each.name for kind in kinds for each in fields(kind)}
     assert content.keys() - {"defaults"} <= known
