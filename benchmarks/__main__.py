@@ -1,4 +1,4 @@
-"""`python -m benchmarks fig4|integrators|floor|scaling|orchestration|start|boundary|modules|all`."""
+"""`python -m benchmarks fig4|integrators|floor|scaling|orchestration|start|boundary|modules|layers|all`."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ BENCHMARKS = {
     "orchestration": "seconds a point that a launcher adds",
     "start": "what commands take before they compute",
     "modules": "stacks of modules of torch against plain loops, one network after another",
+    "layers": "three layers: cost against width, beside bare products and a dense matrix",
     "boundary": "the line S_w = 0 by the boundary sweeper and by uniform grids, to the same precision",
 }
 

@@ -78,12 +78,13 @@ def test_a_figure_is_drawn(tmp_path):
     assert path.read_bytes().startswith(b"\x89PNG")
 
 
-@pytest.mark.parametrize("name", ["integrators", "floor", "modules"])
+@pytest.mark.parametrize("name", ["integrators", "floor", "modules", "layers"])
 def test_a_quick_benchmark_prints_its_tables_and_writes_them(name, tmp_path, capsys):
     sizes = {
         "integrators": ["--widths", "30", "--budget", "0.05", "--rtol", "0.03"],
         "floor": ["--widths", "30"],
         "modules": ["--networks", "2", "--steps", "3"],
+        "layers": ["--widths", "20"],
     }[name]
     assert main([name, "--quick", "--out", str(tmp_path), *sizes]) == 0
     found = json.loads((tmp_path / f"{name}.json").read_text())
