@@ -55,12 +55,12 @@ def spelled(name: str) -> str:
     """Write alpha=1,beta1=m^-0.5 as formulas; what is no power of m and no number stays as it is.
 
     >>> spelled("alpha=1,beta_w2=m^-0.5")
-    '$\\\\alpha = 1$, $\\\\beta_{2} = m^{-0.5}$'
+    '$\\\\alpha = 1$, $\\\\beta_2 = m^{-0.5}$'
     """
     return ", ".join(_FACTOR.sub(_formula, factor) for factor in name.split(","))
 
 
 def _formula(found: re.Match[str]) -> str:
     letter, index, power, number = found.groups()
-    index = f"_{{{index.replace('w', '')}}}" if index else ""
+    index = f"_{index.removeprefix('w')}" if index else ""
     return rf"$\{letter}{index} = " + (f"m^{{{power}}}$" if power else f"{number}$")

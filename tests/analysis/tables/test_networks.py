@@ -45,6 +45,10 @@ TORCH = "encoder.layers.0.self-attn.in_proj_weight"
 
 NETWORKS = {
     **{name: ({"network": name}, ["w", "a"]) for name in REGISTRY["network"]},
+    "three_layer": (
+        {"network": "three_layer", "init": [schema.ThreeLayer(x, y) for x in (1.2, 1.8) for y in (-0.2, 0.2)]},
+        ["w1", "w2", "a", "w2_op"],
+    ),
     "residual": (
         {"network": schema.Network(name="residual", kwargs={"inputs": 1, "activations": ["tanh"] * 2})},
         ["w1", "w2", "a"],
@@ -67,7 +71,8 @@ def plane(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
         if name not in folders:
             folders[name] = tmp_path_factory.mktemp("plane")
             options = {"flow": schema.Exponential(**FALL), **NETWORKS[name][0], "folder": folders[name]}
-            simulate([0.8, 1.3], [-0.2, 0.2], widths=[20, 40], seeds=[0, 1], **options)
+            grid = {} if "init" in options else {"gamma": [0.8, 1.3], "gamma_prime": [-0.2, 0.2]}
+            simulate(**grid, widths=[20, 40], seeds=[0, 1], **options)
         return folders[name]
 
     return computed
@@ -92,7 +97,7 @@ def test_networks_of_different_blocks_in_one_sweep_have_all_their_figures_withou
     drawn = {folder.name: {path.stem for path in folder.glob("*.png")} for folder in (tmp_path / "analysis").iterdir()}
     maps = ["phase_diagram", "phase_diagram_theta", "relative_change", "relative_change_map"]
     assert drawn == {
-        "network=residual": {*maps, "phase_diagram_w2", "phase_diagram_a"},
+        "network=residual": {*maps, "phase_diagram_w2", "phase_diagram_a", "regime_map"},
         f"network={Named.__module__}.Named": {*maps, "phase_diagram_0.bias"},
     }
     assert "theory:" not in capsys.readouterr().out  # there is none
