@@ -21,6 +21,8 @@ DATA: Mapping[str, tuple[str, ...]] = {
     "sines_5d": ("samples", "seed"),
     "digits": ("samples", "seed"),
     "mnist": ("samples", "seed"),
+    "matrix": ("seed",),
+    "completion": ("samples", "seed"),
 }
 """The data sets of `condense.data.known`, with the settings that each takes."""
 
@@ -33,6 +35,7 @@ REGISTRY: Mapping[str, Mapping[str, str]] = {
         "two_layer": "condense.networks.two_layer.TwoLayer",
         "three_layer": "condense.networks.three_layer.ThreeLayer",
         "residual": "condense.networks.residual.Residual",
+        "factorisation": "condense.networks.factorised.Factorised",
     },
     "data": {name: f"condense.data.known.{name}" for name in DATA},
     "build": {},
@@ -45,6 +48,7 @@ REGISTRY: Mapping[str, Mapping[str, str]] = {
         "unweighted": "condense.measure.observables.unweighted",
         "reduction": "condense.measure.observables.reduction",
         "alignment": "condense.measure.observables.alignment",
+        "product": "condense.measure.product.product",
         "energy": "condense.measure.energy.energy",
         "sharpness": "condense.measure.curvature.sharpness",
         "ntk": "condense.measure.curvature.ntk",

@@ -85,7 +85,7 @@ class Dataset:
         """Refuse what only modules of torch are trained on.
 
         Raises:
-            ValueError: inputs that are no vectors, several outputs a row, or a test set.
+            ValueError: inputs that are no vectors, or several outputs a row.
         """
         x, y, name = self.x, self.y, self.name
         if y.ndim != 1:
@@ -95,8 +95,6 @@ class Dataset:
             )
         if x.ndim > 2:
             raise ValueError(f"{name}: x has shape {x.shape}; allowed is (n, d): x.reshape(len(x), -1) say")
-        if self.x_test is not None:
-            raise ValueError(f"{name}: a test set has no effect, which network=module is measured on: leave it out")
 
     def split(self, share: float, seed: int) -> Dataset:
         """Return the data with a share of the rows, drawn by the seed, as the test set.

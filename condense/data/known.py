@@ -8,7 +8,8 @@ import numpy as np
 
 from condense.data.dataset import Array, Dataset
 
-__all__ = ["digits", "four_ramps", "mnist", "parabola", "sines_1d", "sines_3d", "sines_5d", "two_ramps"]
+__all__ = ["completion", "digits", "four_ramps", "matrix", "mnist", "parabola", "sines_1d", "sines_3d", "sines_5d"]
+__all__ += ["two_ramps"]
 
 
 def parabola() -> Dataset:
@@ -49,6 +50,31 @@ def sines_5d(samples: int = 80, seed: int = 0) -> Dataset:
     """Return points uniform in [-4, 2]^5 with y = sum_k 3.5 sin(5 x_k + 1) (arXiv 2105.11686)."""
     x = np.random.default_rng(seed).uniform(-4, 2, (samples, 5))
     return Dataset(x, 3.5 * np.sin(5 * x + 1).sum(axis=1), f"sines_5d{samples}")
+
+
+def matrix(seed: int = 0) -> Dataset:
+    """Return all entries of a 10 x 10 matrix with singular values 4, 2, 1: x are the places (i, j) from 0."""
+    places, entries = _low_rank(10, (4.0, 2.0, 1.0), seed)
+    return Dataset(places, entries, "matrix")
+
+
+def completion(samples: int = 450, seed: int = 0) -> Dataset:
+    """Return some entries of a 30 x 30 matrix with singular values 24 and 18; the others are the test set."""
+    places, entries = _low_rank(30, (24.0, 18.0), seed)
+    if not 1 <= samples < len(entries):
+        raise ValueError(f"data.samples = {samples}: completion has {len(entries)} entries, so 1 to 899 are allowed")
+    seen = np.zeros(len(entries), bool)
+    seen[np.random.default_rng(seed + 1).permutation(len(entries))[:samples]] = True
+    name = f"completion{samples}"
+    return Dataset(places[seen], entries[seen], name, x_test=places[~seen], y_test=entries[~seen])
+
+
+def _low_rank(size: int, values: tuple[float, ...], seed: int) -> tuple[Array, Array]:
+    """Return places (i, j) and entries of a matrix with singular values and random singular vectors."""
+    generator = np.random.default_rng(seed)
+    left, right = (np.linalg.qr(generator.standard_normal((size, len(values))))[0] for _ in "lr")
+    places = np.argwhere(np.ones((size, size)))
+    return places.astype(float), ((left * values) @ right.T).ravel()
 
 
 def _ramp(x: Array) -> Array:

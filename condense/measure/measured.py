@@ -9,12 +9,13 @@ import numpy as np
 import torch
 
 from condense import records, registry
+from condense.data import Dataset
 from condense.flows.base import State
 from condense.networks.errors import out_of_memory
 from condense.registry import said
 from condense.schema import Measure
 
-__all__ = ["ObservableError", "measured"]
+__all__ = ["ObservableError", "measured", "on_test_set"]
 
 KEY = "measure.observables"
 
@@ -44,6 +45,15 @@ def measured(state: State, measure: Measure) -> list[Row]:
     }
     rows = [dict(zip(plain, values, strict=True)) for values in zip(*plain.values(), strict=True)]
     return rows or [{} for _ in range(len(state.run))]
+
+
+@torch.no_grad()
+def on_test_set(state: State, data: Dataset) -> list[float]:
+    """Return the mean square residual on the test set, of every run."""
+    network: Any = state.network.on(data.x_test)  # type: ignore[arg-type]
+    outputs = network.stage(state.displacement, kernel=False).outputs
+    miss = outputs - torch.as_tensor(data.y_test).to(outputs)
+    return miss.square().mean(dim=1).tolist()  # type: ignore[no-any-return]
 
 
 def _of_own(

@@ -90,6 +90,7 @@ class Problem:
         if modules is None:
             data.check_scalar()
             attainable.check(config, data, layered=problem.layered)
+            problem._check_test_set()
             refuse_idle("measure.", config.measure, OF_LAYERS)
             problem._check_scales()
         else:
@@ -98,6 +99,10 @@ class Problem:
             refuse_idle("measure.", config.measure, WITHOUT_NEURONS)
         if problem.three_layer:
             refuse_idle("measure.", config.measure, OF_THREE_LAYERS)
+        if "product" in config.measure.observables and config.network.target != "factorisation":
+            raise ValueError(
+                "measure.observables = 'product' has no effect but with network=factorisation: leave it out"
+            )
         problem._check_first_pass()
         if modules is not None:
             problem._check_coordinates(modules)
@@ -254,6 +259,19 @@ class Problem:
                     f"init: at width {width:.12g} a scale is 0 or infinite in floating point; "
                     f"{' and '.join(self.config.init.plane.columns)} are exponents of the width, of size 1"
                 )
+
+    def _check_test_set(self) -> None:
+        """Refuse a test set where the outputs are not known: weights of layers are trained in the span of the data."""
+        x = self.data.x
+        if self.data.x_test is None or not self.layered or not self.config.flow.rotation_invariant:
+            return
+        inputs = with_bias(x) if self.config.network.bias else x
+        if (rank := span_basis(inputs).shape[1]) < inputs.shape[1]:
+            raise ValueError(
+                f"{self.data.name}: the training data span {rank} of {inputs.shape[1]} dimensions, the bias included, "
+                "and weights are known in their span alone: no test set can be measured on. Take more training data, "
+                "or leave the test set out"
+            )
 
     def _check_coordinates(self, modules: ModuleNetwork) -> None:
         """Refuse a coordinate that neither a scale nor the rate depends on: its sweep would compute the same runs."""

@@ -21,7 +21,7 @@ from torch import Tensor
 
 from condense import registry
 from condense.flows.base import STATUS_CODES, Flow, State
-from condense.measure.measured import measured
+from condense.measure.measured import measured, on_test_set
 from condense.measure.snapshots import Moments, Snapshot
 from condense.networks.base import Network
 from condense.networks.errors import out_of_memory
@@ -188,7 +188,14 @@ class _Training:
         return self._note(state, self._measure(state), final=False)
 
     def _measure(self, state: State) -> list[Row]:
-        return self._timed(state.run, partial(measured, state, self.batch.problem.config.measure))
+        return self._timed(state.run, partial(self._measured, state))
+
+    def _measured(self, state: State) -> list[Row]:
+        rows, problem = measured(state, self.batch.problem.config.measure), self.batch.problem
+        if problem.modules is None and problem.data.x_test is not None:
+            for row, mse in zip(rows, on_test_set(state, problem.data), strict=True):
+                row["mse_test"] = mse
+        return rows
 
     def _note(self, state: State, measured: list[Row], final: bool) -> list[tuple[Member, Snapshot]]:
         """Return the snapshots of runs at a moment, and add what was measured to their curves."""
