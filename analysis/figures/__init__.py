@@ -16,6 +16,7 @@ from analysis.figures.orientation import orientation, orientation_plate
 from analysis.figures.over import number_over
 from analysis.figures.phase import phase_diagram
 from analysis.figures.regimes import regime_map
+from analysis.figures.singular import singular_values
 from analysis.figures.widths import relative_change, relative_change_map
 
 __all__ = [
@@ -41,4 +42,12 @@ __all__ += [
     "output_curve",
     "phase_diagram",
 ]
-__all__ += ["regime_map", "relative_change", "relative_change_map", "share_legend", "training_curves", "zero_line"]
+__all__ += [
+    "regime_map",
+    "relative_change",
+    "relative_change_map",
+    "share_legend",
+    "singular_values",
+    "training_curves",
+    "zero_line",
+]

@@ -127,6 +127,13 @@ def _looked_at(analysis: Analysis) -> pd.DataFrame:
     return curves
 
 
+def _singular_values(analysis: Analysis, ax: Axes) -> Axes:
+    curves = _looked_at(analysis)
+    if "singular_1" not in curves:
+        raise NothingToDrawError("no singular values to draw: add product to measure.observables")
+    return sheets.singular_values(ax, curves)
+
+
 def _lines_by_scale(analysis: Analysis, ax: Axes) -> Axes:
     return _scales(analysis.runs, analysis.level, ax)
 
@@ -234,6 +241,11 @@ FIGURES: Mapping[str, Figure] = {
         "the energy of three small layers to the power -1/3 during training, and the line that it ends on",
         "snapshots, the observable energy, network=three_layer",
         _blow_up,
+    ),
+    "singular_values": Figure(
+        "singular values of a product of factors during training, lines and rank of factors",
+        "snapshots, the observable product, network=factorisation",
+        _singular_values,
     ),
     "lines_by_scale": Figure(
         "lines of neurons against the scale of the weights",

@@ -127,6 +127,11 @@ def training_curves(ax: Axes, curves: pd.DataFrame) -> Axes:
     return _by_point(ax, curves, figures.training_curves, f"Loss and number of directions during training{note}")
 
 
+def singular_values(ax: Axes, curves: pd.DataFrame) -> Axes:
+    """Draw the singular values of the product of factors, at each plane point."""
+    return _by_point(ax, curves, figures.singular_values, "Singular values of the product of factors during training")
+
+
 def _by_point(ax: Axes, curves: pd.DataFrame, draw: Callable[[pd.DataFrame, Axes], Axes], title: str) -> Axes:
     """Draw the runs of each plane point at its largest width."""
     place = point(curves)

@@ -11,7 +11,7 @@ from condense.planes import PLANES, Plane, with_columns
 
 __all__ = ["all_axes", "axes", "fixed", "plain", "plane_of", "point", "spelled", "written"]
 
-_FACTOR = re.compile(r"^(alpha|beta)_?([12]|w[12]|a)?=(?:m\^(-?[\d.]+)|(-?[\d.]+))$")
+_FACTOR = re.compile(r"^(alpha|beta)_?([12]|w[12]|a)?=(?:m\^(-?[\d.]+)|([\d.]+(?:e[+-]?\d+)?))$")
 
 
 def plane_of(table: pd.DataFrame | pd.Series[Any]) -> Plane:
@@ -63,4 +63,11 @@ def spelled(name: str) -> str:
 def _formula(found: re.Match[str]) -> str:
     letter, index, power, number = found.groups()
     index = f"_{index.removeprefix('w')}" if index else ""
-    return rf"$\{letter}{index} = " + (f"m^{{{power}}}$" if power else f"{number}$")
+    return rf"$\{letter}{index} = " + (f"m^{{{power}}}$" if power else f"{_number(number)}$")
+
+
+def _number(text: str) -> str:
+    """Write 1e-06 as a power of ten."""
+    mantissa, _, exponent = text.partition("e")
+    ten = f"10^{{{int(exponent)}}}" if exponent else ""
+    return f"{mantissa} \\cdot {ten}" if ten and float(mantissa) != 1 else ten or mantissa

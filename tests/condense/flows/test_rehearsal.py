@@ -158,10 +158,6 @@ BAD = {
         lambda: Dataset(X, LABELS, x_test=X[:, :2], y_test=LABELS),
         r"test set: x has shape \(12, 2\), in training \(12, 4\)",
     ),
-    "a test set of a network without": (
-        lambda: simulate(0.5, data=Dataset(X, LABELS, x_test=X, y_test=LABELS)),
-        r"a test set has no effect, which network=module is measured on",
-    ),
 }
 
 
