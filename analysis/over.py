@@ -76,6 +76,12 @@ def axes_of(runs: pd.DataFrame, swept: Sequence[str]) -> tuple[str, ...]:
     return (*(["initialisation"] if named and place else place), *found)
 
 
+def _scales(runs: pd.DataFrame) -> list[str]:
+    """Return the scales of the initialisation that vary, which are axes if they are asked for: of spelled-out ones."""
+    known = ["kappa", "alpha", "beta1", "beta2", *(str(name) for name in runs if str(name).startswith("beta_"))]
+    return [name for name in known if name in runs and len(runs[name].unique()) > 1]
+
+
 def over(
     runs: pd.DataFrame,
     value: str,
@@ -106,7 +112,7 @@ def over(
     """
     interval = interval or Interval()
     candidates = (*axes_of(runs, swept), "width")
-    columns = tuple(_column(runs, name, candidates) for name in axes)
+    columns = tuple(_column(runs, name, (*candidates, *_scales(runs))) for name in axes)
     if not 1 <= len(set(columns)) == len(columns) <= MOST:
         raise SweepError(f"axes {', '.join(axes)}: allowed are one to {MOST} different ones of {', '.join(candidates)}")
     chosen = main_runs(_held(runs, where or {}))

@@ -9,6 +9,7 @@ import condense
 from analysis import analyse, figures
 from analysis.figures import NothingToDrawError
 from analysis.observe import observe
+from analysis.over import over
 from analysis.stats.finite import finite_width
 from condense import records, schema
 from condense.planes import layers
@@ -101,6 +102,17 @@ def test_a_block_is_observed(folder):
     found = observe(folder, "S_w2").set_index(["gamma3", "gamma2"])
     assert found["value"].notna().all()
     assert (found["repeats"] == 2).all()
+
+
+def test_scales_that_were_spelled_out_are_axes_if_they_are_asked_for():
+    init = [schema.SpelledOutLayers(betas=[beta] * 3, antisymmetric=False) for beta in ("0.1", "0.2")]
+    runs = condense.simulate(
+        init=init, network="three_layer", widths=[20], seeds=[0, 1], flow=schema.Exponential(stop=0.5, relative=True)
+    )
+    table = over(runs, "rd_w1", ["beta_w1"]).table
+    assert table["beta_w1"].tolist() == [0.1, 0.2]
+    assert (table["runs"] == 2).all()
+    assert over(runs, "rd_w1", ["kappa"]).table["kappa"].tolist() == pytest.approx([0.001, 0.008])
 
 
 def test_the_blow_up_is_a_line_that_ends_at_zero():

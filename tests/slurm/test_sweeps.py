@@ -41,6 +41,18 @@ def test_a_grid_of_24_points_is_what_the_local_launcher_makes_of_it(terminal):
     assert terminal.points() == {"done": 24}
 
 
+def test_three_layers_are_those_of_the_local_launcher(terminal):
+    three = ("network=three_layer", "init=three_layer", "init.gamma3=1.5,2.5", "init.gamma2=0,0.5")
+    small = ("widths=[30,60]", "seeds=[0,1]")
+    local = terminal.start("condense", "-m", *three, *small, "hydra.sweep.dir=local")
+    slurm = ("hydra.sweep.dir=sweep", "hydra/launcher=slurm", "hydra.launcher.points_per_task=2")
+    said = terminal.run("condense", "-m", *three, *small, *slurm)
+    terminal.end(local)
+    assert "4 of 4 points complete" in said
+    assert [list(map(len, each.packs)) for each in terminal.submissions()] == [[2, 2]]
+    equal(terminal.runs(), terminal.runs("local"))
+
+
 def test_a_line_is_refined_in_rounds_of_full_tasks(terminal):
     line = ("hydra/sweeper=boundary", "init.gamma=interval(0.6,1.5)", "init.gamma_prime=interval(-0.4,0.4)")
     small = ("widths=[60,3000]", "seeds=[0,1,2]", "measure.observables=[relative_change]")
