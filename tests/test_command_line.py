@@ -381,7 +381,7 @@ def test_an_experiment_has_the_last_word_on_the_defaults(name, jobs, widths):
         (["widths=[10.5]"], "Value '10.5' of type 'float' could not be converted to Integer.*full_key: widths"),
         (["widths=100"], "widths takes a list, such as widths=\\[100\\]"),
         (["snapshots=[1,2]"], "snapshots is a group of keys; set one of them, such as snapshots.steps=\\[1,2\\]"),
-        (["data=[1,2]"], r"data is a group of keys; choose it by name, data=digits\|four_ramps\|mnist"),
+        (["data=[1,2]"], r"data is a group of keys; choose it by name, data=completion\|digits\|four_ramps\|matrix"),
         (["init=5"], r"init=5: init is a group of keys; choose it by name, init=he\|lecun\|mean_field"),
         (["-m", "flow=null,adam"], r"flow=null,adam: flow is a group of keys; choose it by name, flow=adam\|adam_100"),
         (

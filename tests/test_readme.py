@@ -78,11 +78,13 @@ def test_the_python_example(mine):
 
 def test_every_command_of_the_readme_runs(mine):
     commands = re.findall(r"^    python -m condense (.*?)(?: +#.*)?$", README.replace("\\\n", ""), re.MULTILINE)
-    assert len(commands) == 7
+    assert len(commands) == 9
     for command in commands:
         less = ["widths=[20]", "flow.max_steps=2"]
         if "boundary" in command:
             less = ["hydra.sweeper.plan=true", "hydra.sweep.dir=line"]
+        elif "experiment=three_layer" in command:
+            less += ["init.gamma3=1.5", "init.gamma2=0.0"]
         elif "experiment" in command:
             less += ["init.gamma=1.0", "init.gamma_prime=0.0"]
         if "infinite" in command:

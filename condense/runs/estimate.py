@@ -16,7 +16,7 @@ from condense.schema.measure import tried
 
 __all__ = ["features", "memory_gb", "run_gb", "seconds"]
 
-PROGRAM_GB = 0.56
+PROGRAM_GB = 0.62
 """Python with torch, numba and all the rest, and the features that a stage keeps."""
 
 LOADING_GB = {"mnist": 0.65}
@@ -164,7 +164,7 @@ def _looking_bytes(problem: Problem, width: int, runs: int) -> float:
     """
     curved = {"sharpness", "ntk"} & set(problem.config.measure.observables)
     rows = min(ROWS, runs * len(problem.data.x))
-    return float((8 if curved else 1) * _number(problem) * rows * problem.tried.activations[width])
+    return float((10 if curved else 1) * _number(problem) * rows * problem.tried.activations[width])
 
 
 def _number(problem: Problem) -> int:

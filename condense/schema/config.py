@@ -126,8 +126,8 @@ def _check_layers(init: Any, network: Network, flow: Any) -> None:
     """Refuse a place whose scales are those of other layers, and a flow that needs dense matrices."""
     name = network.target or network.name
     if init.plane.layers != network.layers:
-        three = network.layers == 3
-        fitting = "three_layer, layers, ntk, lecun, he or xavier" if three else "a place of two layers, init=plane say,"
+        of_three = "three_layer, spelled_out_layers, ntk, lecun, he or xavier"
+        fitting = of_three if network.layers == 3 else "a place of two layers, init=plane say,"
         refuse("init", init.name, f"{fitting} with network={name}")
     if network.layers == 3 and flow.name != "exponential":
         refuse("flow.name", flow.name, "exponential with network=three_layer; others train network=module, flow=torch")

@@ -182,7 +182,7 @@ class SpelledOut:
 
 @dataclass
 class SpelledOutLayers:
-    """init=layers: alpha and the standard deviations of three layers, inputs first, as numbers or powers of m."""
+    """init=spelled_out_layers: alpha and the standard deviations of W1, W2 and a, as numbers or powers of m."""
 
     alpha: str = "1"
     betas: Any = field(default_factory=lambda: ["1", "1", "1"])
@@ -218,7 +218,12 @@ class SpelledOutLayers:
         return layers.spelled_out(alpha, betas)
 
 
-INITS: Mapping[str, type] = {**POINTS, "named": Named, "spelled_out": SpelledOut, "layers": SpelledOutLayers}
+INITS: Mapping[str, type] = {
+    **POINTS,
+    "named": Named,
+    "spelled_out": SpelledOut,
+    "spelled_out_layers": SpelledOutLayers,
+}
 """The config class behind every choice of init."""
 
 PLACE = {"name", *(each.name for kind in INITS.values() for each in fields(kind))} - {"antisymmetric"}

@@ -307,12 +307,18 @@ def test_named_initialisations_have_their_exact_scales():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({}, "init = 'plane' is not allowed: three_layer, layers, ntk, lecun, he or xavier with network=three_layer"),
+        (
+            {},
+            "init = 'plane' is not allowed: three_layer, spelled_out_layers, ntk, lecun, he or xavier with",
+        ),
         (
             {"init": "mean_field"},
             "init.name = 'mean_field' is not allowed: one of ntk, lecun, he, xavier with",
         ),
-        ({"init": schema.SpelledOut()}, "init = 'alpha=1,beta1=1,beta2=1' is not allowed: three_layer, layers, ntk"),
+        (
+            {"init": schema.SpelledOut()},
+            "init = 'alpha=1,beta1=1,beta2=1' is not allowed: three_layer, spelled_out_layers, ntk",
+        ),
         (
             {"init": schema.ThreeLayer(), "flow": "adam"},
             "flow.name = 'adam' is not allowed: exponential with network=three_layer; others train network=module",
