@@ -307,7 +307,7 @@ PICTURES = {
     "overview_1d": ("orientation_training", "training_curves"),
     "quickstart": ("relative_change",),
     "three_layer": ("relative_change", "phase_diagram_w2"),
-    "three_layer_initial": ("cosine_matrices", "training_curves"),
+    "three_layer_initial": ("cosine_matrices", "cosine_matrices_before", "rank_one"),
     "three_layer_lines": ("relative_change", "phase_diagram_w2"),
     "three_layer_small": ("relative_change", "phase_diagram_w2"),
     "wedge": ("exponent_by_loss",),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from analysis.figures.animation import animation
-from analysis.figures.blow_up import blow_up
+from analysis.figures.blow_up import blow_up, rank_one
 from analysis.figures.canvas import NothingToDrawError, share_legend
 from analysis.figures.cosines import cosine_matrix
 from analysis.figures.counts import cluster_map, effective_width_map
@@ -51,3 +51,4 @@ __all__ += [
     "training_curves",
     "zero_line",
 ]
+__all__ += ["rank_one"]

@@ -1,4 +1,4 @@
-"""The energy of small weights on its way to infinity: E^(-1/3) against time, with the line that it ends on."""
+"""Three small layers: their energy on its way to infinity, and how they come to rank one meanwhile."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from analysis.figures.canvas import NothingToDrawError, axes, entitle, legend_be
 from analysis.figures.style import looks
 from analysis.tables.places import plain, spelled, written
 
-__all__ = ["blow_up"]
+__all__ = ["blow_up", "rank_one"]
 
 MOST = 6
 """Runs that are told apart."""
@@ -56,6 +56,40 @@ def blow_up(curves: pd.DataFrame, ax: Axes | None = None) -> Axes:
     ax.set_xlabel("time of the flow")
     ax.set_ylabel("$E^{-1/3}$")
     entitle(ax, "Energy $E = a \\cdot W_2 u$ of small weights, to the power $-1/3$", curves)
+    legend_below(ax)
+    return ax
+
+
+def rank_one(curves: pd.DataFrame, ax: Axes | None = None) -> Axes:
+    """Draw how W2 comes to rank one and the rows of W1 to one line, over the time of the flow.
+
+    Arguments:
+        curves: Moments of runs, the columns of the observable `energy`; of several seeds the first is drawn.
+        ax: Axes to draw on; a new figure if None.
+
+    Raises:
+        NothingToDrawError: the runs did not measure the singular values of W2.
+    """
+    names = [name for name in curves if str(name).startswith("singular_w2_") and curves[name].notna().any()]
+    if not names:
+        raise NothingToDrawError("no singular values of W2 to draw: add energy to measure.observables, up to m = 512")
+    run = curves[curves["key"] == curves["key"].iloc[0]].sort_values("step")
+    ax = axes(ax)
+    for number, (name, (colour, _)) in enumerate(zip(names, looks(len(names)), strict=True), start=1):
+        ax.plot(run["time"], run[name], color=colour, lw=1.8, label=f"singular value {number} of $W_2$")
+    beside = ax.twinx()
+    shares = {
+        "share_z": ("-", "$|W_1 z| / (|W_1||z|)$ (right)"),
+        "top_share_w2": ("--", "$s_1^2 / |W_2|^2$ (right)"),
+        "sign_share": (":", "signs that agree (right)"),
+    }
+    for name, (style, label) in shares.items():
+        look: dict[str, Any] = {"color": "0.45", "lw": 1.2, "ls": style}
+        beside.plot(run["time"], run[name], **look)
+        ax.plot([], [], label=label, **look)
+    beside.set(ylabel="share", ylim=(0, 1.03))
+    ax.set(xlabel="time of the flow", ylabel="singular values, over the scale of $W_2$", yscale="log")
+    ax.set_title("$W_2$ comes to rank one")
     legend_below(ax)
     return ax
 

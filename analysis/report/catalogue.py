@@ -127,6 +127,13 @@ def _looked_at(analysis: Analysis) -> pd.DataFrame:
     return curves
 
 
+def _rank_one(analysis: Analysis, ax: Axes) -> Axes:
+    curves = _looked_at(analysis)
+    if "singular_w2_1" not in curves:
+        raise NothingToDrawError("no singular values of W2 to draw: add energy to measure.observables")
+    return sheets.rank_one(ax, curves)
+
+
 def _singular_values(analysis: Analysis, ax: Axes) -> Axes:
     curves = _looked_at(analysis)
     if "singular_1" not in curves:
@@ -189,6 +196,14 @@ def _cosine_matrices(analysis: Analysis, ax: Axes) -> Axes:
     return sheets.cosine_matrices(ax, last)
 
 
+def _cosine_matrices_before(analysis: Analysis, ax: Axes) -> Axes:
+    last = _kept(analysis, "layers")
+    first = analysis.snapshots.sort_values("step").drop_duplicates("key").set_index("key")
+    if "angle" in _contents(analysis) or (first.loc[last["key"], "step"] > 0).any():
+        raise NothingToDrawError("no cosines before training to draw: no snapshot of these runs is of their start")
+    return sheets.cosine_matrices(ax, first.loc[last["key"]].reset_index(), when="before training")
+
+
 def _moments(name: str, analysis: Analysis, ax: Axes) -> Axes:
     """Draw a figure of snapshots at the moments of the one run there is."""
     last = _kept(analysis, "layers" if name == "cosine_matrices" else "angle")
@@ -242,6 +257,11 @@ FIGURES: Mapping[str, Figure] = {
         "snapshots, the observable energy, network=three_layer",
         _blow_up,
     ),
+    "rank_one": Figure(
+        "singular values of W2, alignment and signs of three small layers during training",
+        "snapshots, the observable energy, network=three_layer up to m = 512",
+        _rank_one,
+    ),
     "singular_values": Figure(
         "singular values of a product of factors during training, lines and rank of factors",
         "snapshots, the observable product, network=factorisation",
@@ -263,6 +283,9 @@ FIGURES: Mapping[str, Figure] = {
         "neurons in the plane of weight and bias", "snapshots, data of one input", _direction_field
     ),
     "cosine_matrices": Figure("cosines between neurons", "snapshots, data of several inputs", _cosine_matrices),
+    "cosine_matrices_before": Figure(
+        "the same before training", "snapshots, data of several inputs", _cosine_matrices_before
+    ),
     **{
         f"{name}_training": Figure(
             f"{name} at the moments of one run", "three snapshots of the only run", partial(_moments, name)

@@ -79,7 +79,7 @@ def plate(ax: Axes, snapshots: pd.DataFrame) -> Axes:
     return ax
 
 
-def cosine_matrices(ax: Axes, last: pd.DataFrame) -> Axes:
+def cosine_matrices(ax: Axes, last: pd.DataFrame, when: str = "after training") -> Axes:
     """Draw a matrix a layer and plane point or setting, the layers of the first ones if there are too many."""
     several = [(row, name, table) for _, row in last.iterrows() for name, table in layers(row["path"]).items()]
     shown = several[:PANELS]
@@ -91,7 +91,7 @@ def cosine_matrices(ax: Axes, last: pd.DataFrame) -> Axes:
     cosine_bar(grid[0], grid)
     rows = last[last["key"].isin([row["key"] for row, _, _ in shown])]
     where = f"; at {_places(rows)}" if "label" in rows else ""
-    title = "Cosines between neurons after training; framed: neurons of one line, and their share of the amplitude"
+    title = f"Cosines between neurons {when}; framed: neurons of one line, and their share of the amplitude"
     return _headed(grid, title + where, rows, len(rows), len(last))
 
 
@@ -125,6 +125,11 @@ def training_curves(ax: Axes, curves: pd.DataFrame) -> Axes:
     several = len(curves["seed"].unique()) > 1
     note = "; thin: the other seeds" if several else ""
     return _by_point(ax, curves, figures.training_curves, f"Loss and number of directions during training{note}")
+
+
+def rank_one(ax: Axes, curves: pd.DataFrame) -> Axes:
+    """Draw how W2 comes to rank one, at each plane point."""
+    return _by_point(ax, curves, figures.rank_one, "Singular values of $W_2$ and alignment while small weights grow")
 
 
 def singular_values(ax: Axes, curves: pd.DataFrame) -> Axes:

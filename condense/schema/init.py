@@ -218,12 +218,16 @@ class SpelledOutLayers:
         return layers.spelled_out(alpha, betas)
 
 
-INITS: Mapping[str, type] = {
-    **POINTS,
+_OTHERS: Mapping[str, type] = {
     "named": Named,
     "spelled_out": SpelledOut,
     "spelled_out_layers": SpelledOutLayers,
 }
+
+if taken := [name for name in POINTS if name in (*_OTHERS, *two_layer.NAMED)]:
+    raise ValueError(f"planes: init={taken[0]} is something else already; name the plane otherwise")
+
+INITS: Mapping[str, type] = {**POINTS, **_OTHERS}
 """The config class behind every choice of init."""
 
 PLACE = {"name", *(each.name for kind in INITS.values() for each in fields(kind))} - {"antisymmetric"}

@@ -134,6 +134,12 @@ def test_the_blow_up_is_a_line_that_ends_at_zero():
     slope = np.polyfit(run.get_xdata()[late], run.get_ydata()[late], 1)[0]
     assert slope == pytest.approx(-curves["z_norm"].iloc[0], rel=0.05)
     assert "two layers" in ax.get_legend().get_texts()[-1].get_text()
+    shown = figures.rank_one(curves).get_lines()
+    assert shown[0].get_ydata()[-1] > 20 * shown[1].get_ydata()[-1]  # one singular value alone has grown
+    told = curves.iloc[-1]
+    assert told["top_share_w2"] == pytest.approx(1, abs=0.01)
+    with pytest.raises(NothingToDrawError, match="no singular values of W2 to draw"):
+        figures.rank_one(curves.drop(columns=[f"singular_w2_{place}" for place in range(1, 5)]))
     with pytest.raises(NothingToDrawError, match="add energy to measure.observables"):
         figures.blow_up(curves.drop(columns="energy"))
     with pytest.raises(NothingToDrawError, match="no run was looked at while its energy was above 0"):

@@ -105,7 +105,9 @@ def test_data_of_more_inputs_show_cosine_matrices(tmp_path):
     assert allowed(drawings(found)) == {
         "training_curves",
         "cosine_matrices",
+        "cosine_matrices_before",
     }
+    assert "before training" in drawn("cosine_matrices_before", found).get_suptitle()
     first, second, bar = drawn("cosine_matrices", found).axes
     assert "2 lines carry" in first.get_title()
     assert "1.2" in second.get_title()
