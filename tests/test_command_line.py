@@ -302,7 +302,7 @@ PICTURES = {
     "luo2021_fig4": ("relative_change",),
     "luo2021_fig5": ("relative_change",),
     "luo2021_fig6": ("orientation", "output_curves"),
-    "matrix_completion": (),
+    "matrix_completion": ("depth=2/singular_values", "depth=3/singular_values"),
     "matrix_factorisation": ("depth=2/singular_values", "depth=3/singular_values"),
     "overview_1d": ("orientation_training", "training_curves"),
     "quickstart": ("relative_change",),

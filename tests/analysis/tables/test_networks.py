@@ -44,7 +44,7 @@ class Named:
 TORCH = "encoder.layers.0.self-attn.in_proj_weight"
 
 NETWORKS = {
-    **{name: ({"network": name}, ["w", "a"]) for name in REGISTRY["network"]},
+    **{name: ({"network": name}, ["w", "a"]) for name in REGISTRY["network"] if name != "factorisation"},
     "three_layer": (
         {"network": "three_layer", "init": [schema.ThreeLayer(x, y) for x in (1.2, 1.8) for y in (-0.2, 0.2)]},
         ["w1", "w2", "a", "w2_op"],

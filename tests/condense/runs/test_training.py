@@ -189,7 +189,7 @@ def test_under_a_real_limit_of_memory_a_batch_is_halved_until_it_fits():
     lines = done.stdout.splitlines()
     assert lines[2] == "try 16"
     assert set(lines[3:]) > {"try 8", *(f"50000 {seed} max_steps" for seed in range(16))}
-    assert "500000 0 width 500000 does not fit into memory: a run needs about 0.7 GB" in lines[-1]
+    assert "500000 0 width 500000 does not fit into memory: a run needs about 0.8 GB" in lines[-1]
 
 
 def test_the_time_of_a_batch_is_shared_by_its_runs(batch):
