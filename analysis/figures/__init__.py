@@ -43,6 +43,7 @@ __all__ += [
     "phase_diagram",
 ]
 __all__ += [
+    "rank_one",
     "regime_map",
     "relative_change",
     "relative_change_map",
@@ -51,4 +52,3 @@ __all__ += [
     "training_curves",
     "zero_line",
 ]
-__all__ += ["rank_one"]

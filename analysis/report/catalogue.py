@@ -110,10 +110,8 @@ def _training_curves(analysis: Analysis, ax: Axes) -> Axes:
 
 
 def _alignment(analysis: Analysis, ax: Axes) -> Axes:
-    curves = _looked_at(analysis)
-    if "cosine_z" not in curves:
-        raise NothingToDrawError("no alignment to draw: add alignment to measure.observables")
-    return sheets.alignment(ax, curves)
+    why = "no alignment to draw: add alignment to measure.observables"
+    return sheets.alignment(ax, _measured(analysis, "cosine_z", why))
 
 
 def _blow_up(analysis: Analysis, ax: Axes) -> Axes:
@@ -128,17 +126,21 @@ def _looked_at(analysis: Analysis) -> pd.DataFrame:
 
 
 def _rank_one(analysis: Analysis, ax: Axes) -> Axes:
-    curves = _looked_at(analysis)
-    if "singular_w2_1" not in curves:
-        raise NothingToDrawError("no singular values of W2 to draw: add energy to measure.observables")
-    return sheets.rank_one(ax, curves)
+    why = "no singular values of W2 to draw: add energy to measure.observables"
+    return sheets.rank_one(ax, _measured(analysis, "singular_w2_1", why))
 
 
 def _singular_values(analysis: Analysis, ax: Axes) -> Axes:
+    why = "no singular values to draw: add product to measure.observables"
+    return sheets.singular_values(ax, _measured(analysis, "singular_1", why))
+
+
+def _measured(analysis: Analysis, column: str, why: str) -> pd.DataFrame:
+    """Return the curves if they have a column."""
     curves = _looked_at(analysis)
-    if "singular_1" not in curves:
-        raise NothingToDrawError("no singular values to draw: add product to measure.observables")
-    return sheets.singular_values(ax, curves)
+    if column not in curves:
+        raise NothingToDrawError(why)
+    return curves
 
 
 def _lines_by_scale(analysis: Analysis, ax: Axes) -> Axes:

@@ -22,7 +22,7 @@ from analysis.tables.places import plain, plane_of, point, spelled, written
 from analysis.tables.reductions import widest
 
 __all__ = ["MOVING", "PANELS", "alignment", "cosine_matrices", "direction_field", "effective_ratio", "lines_by_scale"]
-__all__ += ["moments", "orientation", "output_curves", "plate", "training_curves"]
+__all__ += ["moments", "orientation", "output_curves", "plate", "rank_one", "singular_values", "training_curves"]
 
 PANELS = 12
 """Panels of a sheet, at most."""

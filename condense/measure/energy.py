@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from condense.flows.base import State
-from condense.networks.base import OfNeurons
 from condense.networks.three_layer import ThreeLayer
+from condense.networks.two_layer import TwoLayer
 from condense.schema import Measure
 
 __all__ = ["energy"]
@@ -36,14 +36,12 @@ def energy(state: State, measure: Measure) -> Columns:
     network: Any = state.network
     if isinstance(network, ThreeLayer):
         return {name: values.tolist() for name, values in _of_three(network, state).items()}
-    if not isinstance(network, OfNeurons):
+    if not isinstance(network, TwoLayer):
         return {}
     z = network.mean_input(state.targets)
     along = network.in_span(z) / z.norm(dim=1, keepdim=True)
-    found = network.weights(state.displacement)
-    neurons = found["a"].shape[1] // network.copies  # type: ignore[attr-defined]
-    w = found["w"] if found["w"].shape[-1] == along.shape[1] else network.in_span(found["w"])
-    u, a = (w @ along[..., None])[:, :neurons, 0], found["a"][:, :neurons]
+    w, a = (block[..., : network.width] for block in network.parameters_in_span(state.displacement))
+    u = torch.matmul(along[:, None], w)[:, 0]
     told = {"energy": (u * a).sum(dim=1), "z_norm": z.norm(dim=1), "sign_share": _positive(u * a)}
     return {name: values.tolist() for name, values in told.items()}
 

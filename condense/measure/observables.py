@@ -21,7 +21,7 @@ from condense.networks.two_layer import TwoLayer
 from condense.schema import Measure
 
 __all__ = ["Columns", "Observable", "alignment", "clusters", "ranks", "reduction"]
-__all__ += ["relative_change", "unweighted"]
+__all__ += ["relative_change", "rows_of", "spectrum", "unweighted"]
 
 Columns = dict[str, list[Any]]
 Observable = Callable[[State, Measure], Columns]
@@ -171,13 +171,13 @@ def _of_rows(state: Trained, measure: Measure) -> Columns:
     before = dict(_matrices(state, state.network.start, measure))
     for name, after in _matrices(state, state.stage.weights, measure):
         for one, two in zip(after, before[name], strict=True):
-            initial = _rows(two).covers(measure, lines=(False,))[0]
-            for column, value in _row(_rows(one), initial, measure).items():
+            initial = rows_of(two).covers(measure, lines=(False,))[0]
+            for column, value in _row(rows_of(one), initial, measure).items():
                 columns.setdefault(f"{column}_{name}", []).append(value)
     return columns
 
 
-def _rows(matrix: torch.Tensor) -> _Neurons:
+def rows_of(matrix: torch.Tensor) -> _Neurons:
     """Return the rows of a matrix as neurons whose amplitudes are their lengths."""
     rows = matrix.detach().double().cpu().numpy()
     lengths = np.linalg.norm(rows, axis=1)
@@ -196,8 +196,8 @@ def ranks(state: State, measure: Measure) -> Columns:
     columns: Columns = {}
     before = dict(_matrices(state, state.network.start, measure))
     for name, after in _matrices(state, state.stage.weights, measure):
-        rank, share = _spectrum(after)
-        columns |= {f"rank_{name}": rank, f"rank_{name}_initial": _spectrum(before[name])[0]}
+        rank, share = spectrum(after)
+        columns |= {f"rank_{name}": rank, f"rank_{name}_initial": spectrum(before[name])[0]}
         columns[f"top_share_{name}"] = share
     return columns
 
@@ -223,7 +223,7 @@ def _matrices(state: Trained, weights: Theta, measure: Measure) -> Iterator[tupl
             yield name, matrices
 
 
-def _spectrum(matrices: torch.Tensor) -> tuple[list[float], list[float]]:
+def spectrum(matrices: torch.Tensor) -> tuple[list[float], list[float]]:
     """Return the effective rank and the top share of matrices (R, rows, columns), NaN of those that overflowed."""
     sound = matrices.flatten(1).isfinite().all(dim=1)
     values = torch.linalg.svdvals(matrices.nan_to_num(0, 0, 0).double())

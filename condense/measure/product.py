@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from condense.flows.base import State
-from condense.measure.clusters import covers
+from condense.measure.observables import rows_of, spectrum
+from condense.networks.batched import per_run
 from condense.networks.factorised import Factorised
 from condense.schema import Measure
 
@@ -31,31 +30,10 @@ def product(state: State, measure: Measure) -> dict[str, list[Any]]:
     if not isinstance(user, Factorised):
         return {}
     theta = network.parameters(state.displacement)
-    scaled = (block * beta.view(-1, *[1] * (block.dim() - 1)) for block, beta in zip(theta, network.betas, strict=True))
-    factors = {name: block[:, 0] for name, block in zip(network.blocks, scaled, strict=True)}
+    scaled = zip(network.blocks, network.betas, theta, strict=True)
+    factors = {name: (per_run(beta, block) * block)[:, 0] for name, beta, block in scaled}
     values = torch.linalg.svdvals(user.product(factors).nan_to_num(0, 0, 0))
-    second = torch.linalg.svdvals(factors["w2"].nan_to_num(0, 0, 0))
-    told = {
-        "top_share_w2": second[:, 0].square() / second.square().sum(dim=1),
-        "rank_w2": torch.special.entr(second / second.sum(dim=1, keepdim=True)).sum(dim=1).exp(),
-    }
+    rank, share = spectrum(factors["w2"])
     columns = {f"singular_{place + 1}": values[:, place].tolist() for place in range(min(MOST, values.shape[1]))}
-    lines = [_lines(rows.double().cpu().numpy(), measure) for rows in factors["w1"]]
-    return columns | {name: values.tolist() for name, values in told.items()} | {"lines_w1": lines}
-
-
-def _lines(rows: NDArray[np.float64], measure: Measure) -> int | None:
-    """Return how many lines cover the rows of a factor, each counting by its length."""
-    lengths = np.linalg.norm(rows, axis=1)
-    if not np.isfinite(lengths).all() or not lengths.all():
-        return None
-    options: dict[str, Any] = {"threshold": measure.threshold, "fraction": measure.fraction}
-    [cover] = covers(
-        (rows / lengths[:, None]).T,
-        lengths,
-        most=measure.clusters_max,
-        candidates=measure.centres,
-        lines=(True,),
-        **options,
-    )
-    return len(cover)
+    lines = [len(rows_of(rows).covers(measure, lines=(True,))[0]) for rows in factors["w1"]]
+    return columns | {"top_share_w2": share, "rank_w2": rank, "lines_w1": lines}

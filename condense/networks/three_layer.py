@@ -57,7 +57,6 @@ class ThreeLayer(Batched, WithDirections):
     draw: Tensor  # (R,)
     drawn: tuple[Tensor, ...] = shared()  # W1 (S, r, m), W2 (S, m, m), a (S, m)
     lengths: tuple[Tensor, ...] = shared()  # |theta(0)| of every block of one copy, each (S,)
-    outside: Tensor = shared()  # |W1(0)|^2 outside the span, (S,)
     inputs: Tensor = shared()  # (n, r)
     basis: Tensor = shared()  # (d, r)
     activation: activations.Activation = shared()
@@ -94,7 +93,6 @@ class ThreeLayer(Batched, WithDirections):
             draw=torch.tensor([seeds.index(run.seed) for run in runs], device=device),
             drawn=blocks,
             lengths=((lengths[0] ** 2 + number(outside)).sqrt(), *lengths[1:]),
-            outside=number(outside),
             inputs=to(x @ basis),
             basis=to(basis),
             activation=activations.get(activation),
